@@ -10,6 +10,8 @@ import gatewise
 from gatewise.errors import RunError, StorageError
 from gatewise.files import (
     append_line,
+    check_file,
+    check_folder,
     make_folder,
     read_json,
     refuse_newer,
@@ -161,6 +163,28 @@ def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):
     write_text(tmp_path / "a", "x")
     with pytest.raises(StorageError, match="cannot write"):
         make_folder(tmp_path / "a" / "b")
+
+
+def test_places_are_checked_before_any_work_and_left_as_they_are(tmp_path, monkeypatch):
+    write_text(tmp_path / "a", "x")
+    check_folder(tmp_path / "new" / "newer")
+    check_file(tmp_path / "picture.png")
+    check_file("/dev/null")
+    (tmp_path / "link.png").symlink_to(tmp_path / "nowhere" / "b.png")
+    for path in (tmp_path, tmp_path / "nowhere" / "b.png", tmp_path / "a" / "b.png"):
+        with pytest.raises(StorageError, match="cannot write"):
+            check_file(path)
+    with pytest.raises(StorageError, match="is a file, not a folder"):
+        check_folder(tmp_path / "a" / "b")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    for check, place in ((check_folder, tmp_path / "new" / "newer"), (check_file, tmp_path / "picture.png")):
+        with pytest.raises(StorageError, match=r"cannot write .*; got: Permission denied; fix: choose a folder"):
+            check(place)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "link.png"]
 
 
 def test_json_refuses_what_json_cannot_say(tmp_path):

@@ -16,6 +16,7 @@ from gatewise.errors import RunError, StorageError
 
 __all__ = [
     "append_line",
+    "check_file",
     "check_folder",
     "encoded_json",
     "is_rest",
@@ -322,19 +323,46 @@ def _sync_folder(folder: Path) -> None:
 
 
 def check_folder(path: str | Path) -> None:
-    """Refuse a folder that cannot be made because a file is in its place, before any work is done for it.
+    """Refuse a folder that cannot be made or written, before any work is done for it.
 
     Raises:
-        StorageError: the path, or a part of it, is a file.
+        StorageError: the path, or a part of it, is a file, or the first folder on its way up cannot be written.
 
     Example:
         >>> check_folder("a-new-folder/of-mine")
     """
     for part in (Path(path), *Path(path).parents):
         if part.is_dir():
-            return
+            try:
+                with tempfile.TemporaryFile(dir=part):
+                    return
+            except OSError as error:
+                raise _storage_error(Path(path), error) from error
         if part.exists():
             raise StorageError(f"{part} is a file, not a folder", fix="name another folder with --out")
+
+
+def check_file(path: str | Path) -> None:
+    """Refuse a file that cannot be written, before any work is done for it; devices and pipes pass.
+
+    Raises:
+        StorageError: a folder has its name, its folder is missing or cannot be written.
+
+    Example:
+        >>> check_file("nowhere/picture.png")
+        Traceback (most recent call last):
+        gatewise.errors.StorageError: cannot write nowhere/picture.png; got: there is no folder nowhere; fix: name a ...
+    """
+    path = Path(path)
+    if _is_stream(path):
+        return
+    if path.is_dir() or not path.parent.is_dir():
+        raise StorageError(
+            f"cannot write {path}",
+            got="a folder" if path.is_dir() else f"there is no folder {path.parent}",
+            fix="name a file in a folder that exists, with --out",
+        )
+    check_folder(_behind_link(path).parent)
 
 
 def _storage_error(path: Path, error: OSError) -> StorageError:

@@ -155,7 +155,8 @@ def compare(
         search: ``grid``, ``random`` or ``tpe``.
         trials: how many combinations are tried per cell and per baseline, for ``random`` and ``tpe``.
         metric: figure by which is chosen and compared: for classification ``accuracy``, ``macro-f1``, ``auroc``,
-            ``log-loss``; or ``loss``, by which only settings are chosen; None: the task's own.
+            ``log-loss``, of labels that are numbers ``mean-absolute-error``, ``quadratic-kappa``; or ``loss``, by which
+            only settings are chosen; None: the task's own.
         repeat_tuning: give each seed a search of its own, so that the intervals include what another search would have
             chosen.
         resplit: compare on so many splits of the data, and say the share of each source of variance.

@@ -50,6 +50,11 @@ MISTAKES = [
     (["evaluate", "run", "none.csv"], "none.csv does not exist"),
     (["generate", "run"], "needs a language model"),
     (["inspect", "nowhere"], "there is no run folder"),
+    (["inspect", "run", "--out", "nowhere/a.png"], "cannot write nowhere/a.png got: there is no folder nowhere"),
+    (["inspect", "run", "--out", "picture.pdf"], "a picture is PNG or SVG"),
+    (["explain", "run", "a text", "--out", "nowhere/a.html"], "there is no folder nowhere"),
+    (["explain", "run", "a text", "--png", "run"], "a picture is PNG or SVG"),
+    (["export", "run", "--out", "reviews.csv/a"], "reviews.csv is a file, not a folder"),
     (["train", "nowhere.csv"], "nowhere.csv"),
     (["train", "reviews.csv", *COLUMNS, "--out", "reviews.csv"], "reviews.csv is a file, not a folder"),
     (["compare", "reviews.csv", *COLUMNS, "--out", "reviews.csv/a/b"], "reviews.csv is a file, not a folder"),
@@ -59,6 +64,11 @@ MISTAKES = [
     (["compare", "imbd"], "did you mean 'imdb'?"),
     (["compare", "reviews.csv", "--cells", "gur"], "did you mean 'gru'?"),
 ]
+if Path("/proc/self").is_dir():  # where not even root can make a file
+    MISTAKES += [
+        (["export", "run", "--out", "/proc/self/a"], "cannot write /proc/self/a"),
+        (["compare", "reviews.csv", *COLUMNS, "--out", "/proc/self/a"], "cannot write /proc/self/a"),
+    ]
 _ALL_MISTAKES = """
 import contextlib, io, json, sys
 from gatewise.cli import main

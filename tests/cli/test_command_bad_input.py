@@ -29,6 +29,15 @@ def run(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("value", ["1..2", "1,2", "x"])
+def test_seeds_that_are_no_number_are_said_as_any_other_setting(
+    value: str, reviews: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refused(["compare", reviews, *COLUMNS, "--seeds", value], capsys)
+    assert "--seeds has the wrong type" in message and "expected: a whole number" in message
+    assert f"got: {value!r}" in message and "fix: give --seeds a whole number" in message
+
+
 @pytest.mark.parametrize("command", ["compare", "train"])
 @pytest.mark.parametrize(
     ("flags", "message"),

@@ -105,7 +105,13 @@ def test_evaluate_without_a_file_measures_the_test_part(
     first, *others = out.splitlines()
     assert code == 0 and first.startswith(f"Test part of {reviews}, {found['examples']} texts: accuracy ")
     assert f"{100 * found['accuracy']:.1f} % (95 % interval " in first
-    assert f"  loss: {found['loss']:.4g}" in others
+    assert f"  log loss: {found['loss']:.4g}" in others
+    assert f"  macro-F1: {100 * found['macro_f1']:.1f} %   (mean of the classes' F1, each counting the same)" in others
+    glad = found["f1_per_class"]["glad"]
+    assert any(line.startswith("  F1 of each class: ") and f"glad {100 * glad:.1f} %" in line for line in others)
+    monkeypatch.setenv("COLUMNS", "30")
+    code, out, _ = ran(["evaluate", run], capsys)
+    assert code == 0 and max(map(len, out.replace(str(reviews), "").splitlines())) <= 30
 
 
 def test_evaluate_without_a_file_refuses_what_it_cannot_measure(

@@ -225,6 +225,13 @@ def test_another_comparison_is_refused(
     assert (folder / "plan.json").read_bytes() == before
 
 
+def test_a_setting_that_was_not_given_is_said_so(tmp_path: Path) -> None:
+    claim(tmp_path / "out", make_plan("imdb"))
+    with pytest.raises(RunError) as refusal:
+        claim(tmp_path / "out", make_plan("imdb", epochs=9))
+    assert "None" not in str(refusal.value) and "epochs not given" in str(refusal.value)
+
+
 def test_changed_code_is_refused(tmp_path: Path) -> None:
     claim(tmp_path / "out", make_plan("imdb"))
     with pytest.raises(RunError, match=r"the code that trains changed.*--old-code"):

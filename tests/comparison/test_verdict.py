@@ -232,6 +232,13 @@ def test_with_groups_more_groups_would_decide_it() -> None:
         assert words in verdict.answers["undecided"].sentence
 
 
+def test_what_would_decide_several_pairs_is_said_once() -> None:
+    verdict = _decide({"lstm": 0.886, "gru": 0.885, "rnn": 0.884}, differ=False, needed=None)
+    sentence = verdict.answers["undecided"].sentence
+    assert sentence.endswith(" (more test examples would decide each, more seeds alone would not).")
+    assert sentence.count("more test examples") == 1 and sentence.count(";") == 2
+
+
 @pytest.mark.parametrize(("seeds", "words"), [(2, "Two seeds"), (3, None)])
 def test_few_seeds_are_said(seeds: int, words: str | None) -> None:
     caveats = _decide({"baseline": 0.85, "gru": 0.88}, differ=True, seeds=seeds).caveats

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from gatewise.data.tab_tables import holds_tab_table
+from gatewise.data.tab_tables import columns_note, holds_tab_table
 from gatewise.data.tables import read_table
 from gatewise.errors import DataError
+from gatewise.kinds.language_modelling.corpora import load_corpus
 from gatewise.kinds.tagging.sentence_tables import holds_sentence_table
-from gatewise.training.registry import task_of
+from gatewise.training.registry import kind_of, task_of
 
 MESSAGES = [f"{'ham' if n % 3 else 'spam'}\tcall me at number {n}" for n in range(40)]
 
@@ -54,3 +55,28 @@ def test_a_column_of_tokens_with_whole_sentences_is_no_tagging(tmp_path: Path, t
     path = _write(tmp_path, ["sent_id,token,label", *rows], "table.csv")
     assert holds_sentence_table(path) is tagging
     assert task_of(str(path)) == ("tagging" if tagging else "classification")
+
+
+def test_words_and_their_main_forms_are_said_to_look_like_a_table(tmp_path: Path) -> None:
+    lines = [f"word{n}\tform{n // 2}" for n in range(60)]
+    path = _write(tmp_path, lines, "lemmas.txt")
+    assert task_of(str(path)) == "language-modelling"
+    said = [note for note in load_corpus(path).notes if "columns with tabs" in note]
+    assert len(said) == 1 and said[0].startswith("the lines of lemmas.txt look like 2 columns with tabs between them")
+    for option in ("--task translation", "--task tagging", ".tsv"):
+        assert option in said[0]
+    assert columns_note("a.txt", [*lines, "a line of prose"]) != []
+    assert columns_note("a.txt", [*lines, *["a line of prose"] * 9]) == []
+    assert columns_note("a.txt", lines[:5]) == []
+    assert columns_note("a.txt", ["\tan indented line"] * 30) == []
+    prose = load_corpus(_write(tmp_path, [line.replace("\t", " ") for line in lines], "words.txt"))
+    assert not any("columns" in note for note in prose.notes)
+
+
+@pytest.mark.parametrize("task", ["translation", "tagging"])
+def test_what_the_note_names_reads_such_a_file(tmp_path: Path, task: str) -> None:
+    lines = [f"{'abc'[n % 3]}word{n}\t{'abc'[n % 3]}form" + "\n" * (n % 5 == 4) for n in range(200)]
+    path = _write(tmp_path, lines, "lemmas.txt")
+    assert columns_note(path.name, path.read_text().splitlines()) != []
+    kind = kind_of(task)
+    assert kind.load(kind.data_spec(str(path))).sizes["train"] > 0  # type: ignore[call-arg]

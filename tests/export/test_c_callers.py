@@ -15,7 +15,7 @@ import gatewise.export
 from gatewise.data.vocabulary import Vocabulary
 from gatewise.export.graph import Graph, GraphBuilder
 from gatewise.export.graph.layers import add_recurrent
-from gatewise.export.to_c.compiler import FAST, STRICT
+from gatewise.export.to_c.compiler import FAST, SANITISED, STRICT, find_compiler, sanitises
 from gatewise.export.to_c.helpers import Helpers
 from gatewise.export.to_c.source import emit_source
 from gatewise.export.to_c.words import words_of
@@ -159,6 +159,54 @@ def test_texts_become_the_numbers_of_the_training(most: int, tmp_path: Path) -> 
     given = b"".join(text.encode() + b"\0" for text in texts)
     found = [[int(word) for word in line.split()] for line in printed(tmp_path, files, given=given).splitlines()]
     expected = vocabulary.encode(texts, most)
+    for place, text in enumerate(texts):
+        assert found[place] == expected.row(place).tolist(), text
+
+
+TOKENISE_BYTES = """#include "words.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(void)
+{
+    static uint32_t tokens[T_TOKENS];
+    for (int high = getchar(); high != EOF; high = getchar()) {
+        const size_t length = 256u * (size_t)high + (size_t)getchar();
+        char *const text = malloc(length > 0u ? length : 1u); /* no byte behind the text is its own */
+        if (text == NULL || fread(text, 1, length, stdin) != length) {
+            return 1;
+        }
+        const size_t count = t_tokenise_bytes(text, length, tokens);
+        for (size_t i = 0; i < count; i++) {
+            printf("%lu ", (unsigned long)tokens[i]);
+        }
+        putchar('\\n');
+        free(text);
+    }
+    return 0;
+}
+"""
+
+
+@needs_compiler
+def test_texts_are_read_by_their_length_past_nul_characters(tmp_path: Path) -> None:
+    chance = random.Random(5)
+    pieces = ["\0", "\0", "<", ">", "br", "a", "B", "'", "!", " ", "é", "👍", "İ", "\ufffd"]
+    texts = ["\0", "", "good\0film", "good\0\0 film", "<b\0>x", "a'\0b", "a\0'b", "<", "<b", "x\0", *TEXTS]
+    texts += ["".join(chance.choices(pieces, k=chance.randrange(20))) for _ in range(300)]
+    vocabulary = Vocabulary.fit(texts, size=60, minimum_count=1)
+    assert {"\0", "\0\0"} < set(vocabulary.words)
+    words = words_of({"vocabulary": vocabulary.to_dict(), "max_tokens": 12}, "t")
+    assert words is not None
+    header = f"#include <stddef.h>\n#include <stdint.h>\n{words.declarations}\n"
+    files = {"words.h": header, "words.c": f'#include "words.h"\n\n{words.code}', "main.c": TOKENISE_BYTES}
+    encoded = [text.encode() for text in texts]
+    given = b"".join(len(each).to_bytes(2, "big") + each for each in encoded)
+    compiler = find_compiler()
+    flags = (*STRICT, *SANITISED) if compiler is not None and sanitises(compiler) else STRICT
+    found = [[int(word) for word in line.split()] for line in printed(tmp_path, files, flags, given).splitlines()]
+    expected = vocabulary.encode(texts, 12)
     for place, text in enumerate(texts):
         assert found[place] == expected.row(place).tolist(), text
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_runs import RUNS, _run, _write_data
+from test_runs import _run
+from trained_runs import RUNS, write_data
 
 from gatewise.cli import main
 from gatewise.export.gaps import LIMIT
@@ -34,7 +35,7 @@ NO_STEPS = {
 def exported(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     """Trains and exports a run where it is asked for, once."""
     folder = tmp_path_factory.mktemp("runs")
-    _write_data(folder)
+    write_data(folder)
 
     def made(name: str) -> tuple[Path, Path]:
         run = folder / name.replace(", ", "-").replace(" ", "-")
@@ -82,6 +83,24 @@ def test_the_program_labels_texts_as_predict_does(
     done = subprocess.run([_program(out)], input="\n\n".join(texts).encode(), capture_output=True, check=True)
     lines = done.stdout.decode().splitlines()  # one a line, empty ones as well
     assert [line.split()[:2] for line in lines[::2]] == expected and lines[1::2] == [""] * (len(texts) - 1)
+    # as Windows writes it: with a byte order mark, and two signs at the end of a line
+    given = "\r\n".join(["good", *texts]).encode("utf-8-sig")
+    done = subprocess.run([_program(out)], input=given, capture_output=True, check=True)
+    _run(["predict", run, "good"])
+    (first,) = capfd.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in done.stdout.decode().splitlines()] == [first.split()[:2], *expected]
+
+
+def test_a_nul_character_does_not_cut_a_line(exported) -> None:  # type: ignore[no-untyped-def]
+    run, out = exported("reviews")
+    texts = ["a good film\0bad bad bad bad", "a good film", "\0", "bad\rgood"]
+    chances = load_run(run).predict_proba(texts)
+    assert abs(chances[0] - chances[1]).max() > 1e-3
+    done = subprocess.run([_program(out)], input="\r\n".join(texts).encode(), capture_output=True, check=True)
+    lines = done.stdout.decode().split("\n")
+    shares = [f"{100 * row.max():.1f}" for row in chances]
+    assert [line.split()[1] for line in lines[:-1]] == shares
+    assert [line.endswith(text) for line, text in zip(lines, texts, strict=False)] == [True] * 4
 
 
 @pytest.mark.slow
@@ -104,6 +123,8 @@ def test_the_program_tags_as_predict_does(name: str, exported, capfd: pytest.Cap
     assert [line.split(" ") for line in lines[::2]] == expected and lines[1::2] == [""] * 2
     done = subprocess.run([_program(out)], input=b"a " * 257, capture_output=True, check=False)
     assert done.returncode == 1 and b"line 1 has more than 256 words" in done.stderr
+    done = subprocess.run([_program(out)], input=b"a b\nBo\0nn\n", capture_output=True, check=False)
+    assert done.returncode == 1 and b"line 2 holds a NUL character" in done.stderr
 
 
 def test_the_program_forecasts_as_predict_does(exported) -> None:  # type: ignore[no-untyped-def]
@@ -112,7 +133,7 @@ def test_the_program_forecasts_as_predict_does(exported) -> None:  # type: ignor
     (example,) = network.graph_examples(load_data(run, network.spec), 1)
     past = example.inputs["past"]
     lines = "\n".join(", ".join(repr(float(value)) for value in row) for row in [past[0], *past])
-    done = subprocess.run([_program(out)], input=lines.encode(), capture_output=True, check=True)
+    done = subprocess.run([_program(out)], input=lines.encode("utf-8-sig"), capture_output=True, check=True)
     first, last = (np.loadtxt(block.splitlines()) for block in done.stdout.decode().strip().split("\n\n"))
     np.testing.assert_allclose(last, example.outputs["forecast"], rtol=1e-5)
     assert not np.allclose(first, last)  # the window moved on
@@ -134,12 +155,26 @@ def test_the_forecast_is_that_of_the_file(exported) -> None:  # type: ignore[no-
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [("1 2\n", "line 1: too few"), ("1 2 3 4\n", "line 1: too many"), ("1 2 3\n1 x 3\n", "line 2: not a number")],
+    [
+        ("1 2\n", "line 1: too few"),
+        ("1 2 3 4\n", "line 1: too many"),
+        ("1 2 3\n1 x 3\n", "line 2: not a number"),
+        ("1 2 3\n1 2 3\0\n", "line 2: it holds a NUL"),
+    ],
 )
 def test_the_program_names_the_line_that_it_cannot_read(given: str, message: str, exported) -> None:  # type: ignore[no-untyped-def]
     _, out = exported("direct")
     done = subprocess.run([_program(out)], input=given.encode(), capture_output=True, check=False)
     assert done.returncode == 1 and message in done.stderr.decode()
+
+
+@pytest.mark.slow
+def test_tokens_are_whole_numbers(exported) -> None:  # type: ignore[no-untyped-def]
+    _, out = exported("text")
+    for given in (b"1.5\n", b"-1\n", b"nan\n", b"1e9\n"):
+        done = subprocess.run([_program(out)], input=b"1\n" + given, capture_output=True, check=False)
+        assert done.returncode == 1 and b"line 2: a token is a whole number from 0 to" in done.stderr
+        assert len(done.stdout.splitlines()) == 1
 
 
 def test_options_of_c_are_refused_for_onnx(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

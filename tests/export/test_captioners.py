@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from readmes import printed_by_readme
 from torch.nn import functional
 
 from commands import ran
@@ -93,6 +94,7 @@ def test_a_captioner_leaves_as_two_models(way: str, tmp_path: Path, monkeypatch:
         expected = trained.caption(pixels, beam=beam)
         assert exported.caption(pixels, beam=beam) == expected and len(set(expected)) > 2
     assert exported.caption(pixels[3:4]) == trained.caption(pixels[3:4])
+    _check_program(exported, tmp_path)
     assert ("evidence" in exported.model.metadata) == (way == "again, contours")
     if way == "again, contours":
         trained.model.evidence = 0.0
@@ -105,6 +107,27 @@ def test_a_captioner_leaves_as_two_models(way: str, tmp_path: Path, monkeypatch:
         assert np.ptp(maps[0].weights) > 0.01
     said = exported.model.metadata["preprocessing"]
     assert f"{trained.look.size} x {trained.look.size}" in said and ("grey" in said) == (trained.look.colours == 1)
+
+
+def _check_program(exported: ExportedCaptioner, folder: Path) -> None:
+    """The program of the README writes the same of pictures of all forms, with Pillow besides onnxruntime and numpy."""
+    chance = np.random.default_rng(3)
+    noise = chance.integers(0, 256, (70, 41, 4)).astype(np.uint8)
+    forms = {
+        "wide.png": Image.fromarray(noise[:, :, :3].transpose(1, 0, 2).copy()),
+        "clear.png": Image.fromarray(noise),
+        "grey.png": Image.fromarray(noise[:, :, 0]),
+        "few.gif": Image.fromarray(noise[:, :, :3]).quantize(9),
+        "photograph.jpg": Image.fromarray(np.repeat(np.repeat(noise[:, :, :3], 9, axis=0), 9, axis=1)),
+    }
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for name, picture in forms.items():
+        picture.save(folder / name, **({"exif": turned} if name.endswith("jpg") else {}))
+    told = printed_by_readme(folder / "out", *(folder / name for name in forms)).splitlines()
+    pixels = np.stack([exported.read(folder / name, name) for name in forms])
+    expected = exported.caption(pixels)
+    assert [json.loads(line)["caption"] for line in told] == expected and len(set(expected)) > 1
 
 
 def test_the_nodes_of_pictures_are_those_of_torch(tmp_path: Path) -> None:

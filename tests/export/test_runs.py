@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import csv
-import datetime
 import io
 import json
-import math
-import random
 import re
 import shutil
 import subprocess
@@ -18,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from readmes import printed_by_readme
+from trained_runs import RUNS, write_data
 
 from commands import exit_code, refused
 from gatewise.export.gaps import LIMIT, relative_gap
@@ -25,86 +22,9 @@ from gatewise.export.graph import Interpreter
 from gatewise.export.to_c.check import ROUNDED
 from gatewise.export.to_onnx.runtime import OnnxModel, OnnxStream
 from gatewise.training.trained import load_data, load_run
-from small_data import FLAGS, write_reviews
-from small_text import write_text_file
 
-SMALL = ["--hidden-size", "7", "--epochs", "1", "--threads", "1"]
-SERIES = ["--time", "day", "--target", "a,b", "--lookback", "12", "--horizon", "4", *SMALL]
-KNOWN = ["--known", "open,heat"]
-CITIES = ("Bonn", "Paris", "Oslo", "Rome", "Lima", "Kyiv")
-REVIEWS = ["--text", "review", "--label", "mood", *FLAGS, "--epochs", "1"]
-
-RUNS: dict[str, tuple[str, list[str]]] = {
-    "reviews": ("reviews.csv", [*REVIEWS, "--cell", "gru"]),
-    "reviews, both directions": ("reviews.csv", [*REVIEWS, "--cell", "lstm", "--bidirectional", "--pooling", "last"]),
-    "reviews, several labels": ("moods.csv", [*REVIEWS, "--separator", "|", "--cell", "mingru"]),
-    "text": ("text.txt", [*SMALL, "--embedding-size", "6", "--num-layers", "2", "--last-size", "5"]),
-    "text, untied": ("text.txt", [*SMALL, "--no-tied", "--tokens", "character", "--cell", "lstm"]),
-    "text, adaptive": ("text.txt", [*SMALL, "--no-tied", "--adaptive-softmax", "--cell", "rnn"]),
-    "tags": ("tags.conll", [*SMALL, "--cell", "gru"]),
-    "tags, convolution": ("tags.conll", [*SMALL, "--characters", "convolution", "--no-crf", "--cell", "minlstm"]),
-    "tags, forward": ("tags.conll", [*SMALL, "--characters", "none", "--no-bidirectional", "--shape-size", "0"]),
-    "probe": ("adding", ["--length", "20", "--examples", "100", *SMALL, "--cell", "lstm"]),
-    "direct": ("series.csv", [*SERIES, "--features", "wind"]),
-    "direct, streamed": ("series.csv", [*SERIES, "--normalisation", "none", "--cell", "lstm"]),
-    "direct, everything": (
-        "series.csv",
-        [*SERIES, *KNOWN, "--features", "wind", "--normalisation", "standard", "--quantiles", "0.1,0.5,0.9"],
-    ),
-    "recursive": ("series.csv", [*SERIES, *KNOWN, "--decoding", "recursive", "--transform", "difference"]),
-    "recursive, each by itself": (
-        "series.csv",
-        [*SERIES, *KNOWN, "--decoding", "recursive", "--channel-independent", "--quantiles", "0.2,0.8"],
-    ),
-    "segments": (
-        "series.csv",
-        [*SERIES, *KNOWN, "--decoding", "segments", "--segment-length", "3", "--channel-independent"],
-    ),
-    "segments, shortcut": (
-        "series.csv",
-        [*SERIES, "--decoding", "segments", "--segment-length", "3", "--channel-independent", "--no-channel-embedding",
-         "--shortcut", "--features", "wind", "--quantiles", "0.2,0.8", "--normalisation", "standard"],
-    ),
-    "direct, shortcut": ("series.csv", [*SERIES, *KNOWN, "--shortcut", "--quantiles", "0.2,0.8"]),
-    "several series": (
-        "groups.csv",
-        [*SERIES, "--group", "shop", "--static", "size", "--transform", "log-return", "--bidirectional"],
-    ),
-}
 EVERYDAY = ("reviews", "text", "tags", "direct, everything", "several series", "probe")
 NO_STEPS = {"reviews, both directions": "bidirectional", "tags": "bidirectional", "direct": "normalised by the window"}
-
-
-def _write_data(folder: Path) -> None:
-    chance = random.Random(5)
-    write_reviews(folder / "reviews.csv")
-    with (folder / "reviews.csv").open() as stream:
-        rows = list(csv.reader(stream))
-    with (folder / "moods.csv").open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(rows[0])
-        writer.writerows([text, chance.choice([mood, f"{mood}|long", "long"])] for text, mood in rows[1:])
-    write_text_file(folder / "text.txt")
-    lines = []
-    for _ in range(90):
-        city = chance.choice(CITIES)
-        lines += [f"{word} O" for word in chance.sample(["she", "went", "to", "B2B", "3.5", "o'clock"], 3)]
-        lines += [f"{city} B-LOC", ". O", ""]
-    (folder / "tags.conll").write_text("\n".join(lines))
-    days = [datetime.date(2021, 1, 1) + datetime.timedelta(days=day) for day in range(160)]
-
-    def row(day: int, level: float) -> list[str]:
-        wave = math.sin(day / 5)
-        values = (level + 9 * wave + chance.random(), level / 2 - 3 * wave + chance.random(), 20 * chance.random())
-        return [*(f"{value:.4f}" for value in values), str(int(day % 7 == 0)), f"{15 + 5 * wave:.3f}"]
-
-    with (folder / "series.csv").open("w") as stream:
-        stream.write("day,a,b,wind,open,heat\n")
-        stream.writelines(f"{date},{','.join(row(day, 100))}\n" for day, date in enumerate(days))
-    with (folder / "groups.csv").open("w") as stream:
-        stream.write("day,a,b,wind,open,heat,shop,size\n")
-        for shop, level, size in (("north", 100, 3), ("south", 5000, 7)):
-            stream.writelines(f"{date},{','.join(row(day, level))},{shop},{size}\n" for day, date in enumerate(days))
 
 
 def _run(words: list[str | Path]) -> None:
@@ -114,7 +34,7 @@ def _run(words: list[str | Path]) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("runs")
-    _write_data(place)
+    write_data(place)
     return place
 
 
@@ -149,8 +69,9 @@ def test_a_run_leaves_as_onnx(name: str, trained) -> None:  # type: ignore[no-un
     network = load_run(run)
     examples = network.graph_examples(load_data(run, network.spec), 12)
     graph, model = network.graph(), OnnxModel(out / "model.onnx")
-    said = printed_by_readme(out)
-    assert all(f"{each} (1, " in said for each in graph.outputs) or "probabilities" in graph.outputs
+    if not graph.program:
+        said = printed_by_readme(out)
+        assert name == "probe" and all(f"{each} (1, " in said for each in graph.outputs)
     rows = [example.inputs for example in examples]
     found, precise = model.run(rows), Interpreter(graph).run(rows)
     for output in graph.outputs:
@@ -199,9 +120,12 @@ def test_texts_are_labelled_alike(name: str, trained, capfd, tmp_path: Path, fol
             assert first["probabilities"] == pytest.approx(second["probabilities"], abs=1e-6)
     # with nothing but the README beside the model, on what is not as tidy
     for text in ("a WONDERFUL<br />film!!!", "don't \u00c9 \U0001f600 <3 tedious " * 30):
-        by_hand = ast.literal_eval(printed_by_readme(out, text=text))
+        by_hand = json.loads(printed_by_readme(out, text))
         (line,) = _printed(["predict", run, "--json", text], capfd).splitlines()
-        assert by_hand == pytest.approx(json.loads(line)["probabilities"], abs=1e-6)
+        answer = json.loads(line)
+        assert by_hand.pop("probabilities") == pytest.approx(answer.pop("probabilities"), abs=1e-6)
+        assert by_hand.pop("probability", None) == pytest.approx(answer.pop("probability", None), abs=1e-6)
+        assert by_hand == answer and by_hand.keys() <= {"label", "labels"}
     table = tmp_path / "labels.csv"
     _run(["predict", out, "--file", folder / "reviews.csv", "--out", table])
     assert len(table.read_text().splitlines()) == 241
@@ -212,13 +136,27 @@ def test_words_are_tagged_alike(trained, capfd) -> None:  # type: ignore[no-unty
     words = ["she went to Bonn .", "Lima B2B 3.5 extraordinarily-long-words-are-cut-in-their-middle ?"]
     first, second = (_printed(["predict", place, *words, "--json"], capfd) for place in (run, out))
     assert first == second and len(first.splitlines()) == 2
+    # with nothing but the README beside the model
+    assert printed_by_readme(out, *words) == first
+    assert '"label": "LOC"' in first
 
 
-def test_the_next_token_is_the_same(trained, capfd, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    run, out = trained("text")
+@pytest.mark.parametrize(
+    "name", ["text", *(pytest.param(each, marks=pytest.mark.slow) for each in ("text, untied", "text, byte pairs"))]
+)
+def test_the_next_token_is_the_same(name: str, trained, capfd, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    run, out = trained(name)
     prompt = "the clouds are in the"
     first = json.loads(_printed(["generate", run, "--prompt", prompt, "--next", "10", "--json"], capfd))["tokens"]
     second = json.loads(_printed(["predict", out, prompt, "--json"], capfd))["tokens"]
+    for text in (prompt, "don't THE\nsky…"):
+        by_hand, told = (json.loads(said) for said in (
+            printed_by_readme(out, text), _printed(["predict", out, text, "--json"], capfd)
+        ))  # fmt: skip
+        assert by_hand["prompt"] == told["prompt"] == text
+        assert [each["token"] for each in by_hand["tokens"]] == [each["token"] for each in told["tokens"]]
+        chances = [each["probability"] for each in told["tokens"]]
+        assert [each["probability"] for each in by_hand["tokens"]] == pytest.approx(chances, abs=1e-6)
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{prompt}\n\n"))
     assert json.loads(_printed(["predict", out, "-", "--json"], capfd))["tokens"] == second
     assert [each["token"] for each in first] == [each["token"] for each in second]
@@ -242,6 +180,14 @@ def test_series_are_continued_alike(name: str, data: str, trained, folder: Path,
     first, second = (_printed(["predict", place, "--file", new], capfd) for place in (run, out))
     assert first.splitlines()[0] == second.splitlines()[0] and len(first.splitlines()) == len(second.splitlines()) > 4
     assert _numbers(first) == pytest.approx(_numbers(second), rel=1e-6)
+    # with nothing but the README beside the model
+    told = json.loads(_printed(["predict", out, "--file", new, "--json"], capfd))["forecasts"]
+    by_hand = json.loads(printed_by_readme(out, new))["forecasts"]
+    assert [each["series"] for each in by_hand] == [each["series"] for each in told]
+    for mine, theirs in zip(by_hand, told, strict=True):
+        for number, (one, other) in enumerate(zip(mine["steps"], theirs["steps"], strict=True), start=1):
+            assert one.pop("step") == number and other.pop("day")
+            assert one == pytest.approx(other, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from readmes import printed_by_readme
 from test_graph import attending_graph
 
 from commands import ran, refused
@@ -78,6 +79,9 @@ def test_a_translator_leaves_as_two_models(way: str, tmp_path: Path) -> None:
     assert made.check.greatest < LIMIT and "what is written" in made.check.gaps and made.no_step is None
     exported = ExportedTranslator(OnnxWriter(tmp_path / "out" / "encoder.onnx"))
     texts = [*dataset.test.sources[:12], "", "an unknown wörd 中"]
+    by_hand = [json.loads(line) for line in printed_by_readme(tmp_path / "out", *texts).splitlines()]
+    expected = trained.translate(texts)
+    assert by_hand == [{"source": text, "translation": found} for text, found in zip(texts, expected, strict=True)]
     for beam in (1, None, 5):
         expected = trained.translate(texts, beam=beam)
         assert exported.translate(texts, beam=beam) == expected and len(set(expected)) > 8

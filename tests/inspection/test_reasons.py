@@ -11,7 +11,7 @@ from readable import EVERYDAY, RUNS, Runs
 from torch import Tensor
 
 from gatewise.errors import DataError, OptionError
-from gatewise.inspection.reasons import METHODS, Stopped, reasons, removal
+from gatewise.inspection.reasons import METHODS, Stopped, most_gradients, reasons, removal
 from gatewise.training.reader import Reader, ReadInput, Step
 
 EACH = [pytest.param(name, marks=() if name in EVERYDAY else pytest.mark.slow) for name in RUNS]
@@ -70,6 +70,13 @@ def test_a_product_is_shared_and_more_gradients_are_taken_where_it_is_sharp() ->
     step = _of(Formula(lambda z: (z.sum(dim=(0, 2)) > 1.7) + 0.0 * z.sum(dim=(0, 2)), x))
     # one part is halved at a time, the one with the jump in it
     assert not step.complete and step.steps_used == 16 + 2 * 16 * 32 and step.completeness_error == pytest.approx(1)
+
+
+def test_long_inputs_take_fewer_gradients() -> None:
+    x = torch.full((3000, 1, 1), 1e-3, dtype=torch.float64)
+    jumps = _of(Formula(lambda z: torch.round(40 * z.sum(dim=(0, 2))) + 0.0 * z.sum(dim=(0, 2)), x), with_removal=False)
+    assert most_gradients(3000) == 133 and 64 <= jumps.steps_used <= 133 + 2 * 16 and not jumps.complete
+    assert most_gradients(390) == most_gradients(1) == 1024 and most_gradients(10**6) == 64
 
 
 def test_removal_follows_the_order() -> None:

@@ -66,6 +66,15 @@ def test_a_constant_gate_has_the_half_life_of_its_value(options: dict[str, str])
     assert unit_memory(plain, gate_maps({"r": plain}))[0].half_lives is None
 
 
+def test_lags_of_long_sequences_are_those_of_their_last_steps() -> None:
+    torch.manual_seed(2)
+    layers = Recurrent("gru", 2, 3).eval()
+    x = torch.randn(1300, 1, 2)
+    both = [RecurrentInputs(layers, given, None) for given in (x, x[-1000:])]
+    long, short = (unit_memory(given, gate_maps({"recurrent": given}))[0].gradient_lags for given in both)
+    assert long is not None and short is not None and long.tolist() == short.tolist()
+
+
 def test_units_lags_add_up_to_the_memory_curve() -> None:
     """A single unit's gradient lag is the median lag of the curve of a network that shows that unit alone."""
     torch.manual_seed(1)

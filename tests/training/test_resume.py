@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -249,7 +250,9 @@ def test_finished_run_is_returned_at_once(tmp_path):
 
 def test_predictions_after_loading_are_the_evaluated_ones(tmp_path):
     data = moods(tmp_path)
-    result = train_run(small_spec(averaging=0.9), data, tmp_path / "run")
+    spec = small_spec(averaging=0.9)
+    spec = replace(spec, model=replace(spec.model, calibration="none"))
+    result = train_run(spec, data, tmp_path / "run")
     trained = load_run(tmp_path / "run")
     figures = trained.evaluate(data.validation.texts, data.validation.labels)
     assert figures.accuracy == result.best.validation["accuracy"]

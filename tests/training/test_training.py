@@ -75,6 +75,7 @@ def test_the_run_folder(finished):
         "vocabulary.json",
         "metrics.jsonl",
         "best.safetensors",
+        "calibration.json",
         "result.json",
     }
     environment = json.loads((result.folder / "environment.json").read_text())
@@ -122,7 +123,7 @@ def test_the_last_epoch_within_a_standard_error_of_the_best_is_kept(accuracies, 
     assert len(data.validation.texts) == 24
     result = train_run(small_spec(epochs=len(accuracies), patience=3), data, tmp_path / "run")
     assert (result.best_epoch, len(result.epochs)) == (best, epochs)
-    kept = load_run(result.folder).model.state_dict()
+    kept = load_run(result.folder).kept_weights()
     assert all(torch.equal(kept[name], value) for name, value in weights_seen[best - 1].items())
 
 

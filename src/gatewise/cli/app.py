@@ -139,9 +139,23 @@ def _show_usage_error(error: Any) -> int:
         error.show()
     else:
         path = "gatewise" if error.ctx is None else error.ctx.command_path
-        message = " ".join(error.format_message().split()).rstrip(".")
-        print(render_error(OptionError(message, fix=f"see `{path} --help`")), file=sys.stderr)
+        print(render_error(_usage_error(error, f"see `{path} --help`")), file=sys.stderr)
     return int(error.exit_code)
+
+
+_NUMBERS = {"int_parsing": "a whole number", "int_from_float": "a whole number", "float_parsing": "a number"}
+
+
+def _usage_error(error: Any, fix: str) -> OptionError:
+    """What typer says of the words of a command; of a value that is no number, what is said for all other settings."""
+    details: list[Any] = getattr(error.__context__, "errors", list)()
+    number = _NUMBERS.get(details[0].get("type")) if details and getattr(error, "param", None) is not None else None
+    if number is None:
+        return OptionError(" ".join(error.format_message().split()).rstrip("."), fix=fix)
+    name = error.param.opts[0]
+    return OptionError(
+        f"{name} has the wrong type", expected=number, got=repr(details[0].get("input")), fix=f"give {name} {number}"
+    )
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from gatewise.cli.options import ImportsOption, RunArgument, with_reading_settings
+from gatewise.errors import OptionError
 
 if TYPE_CHECKING:
     from gatewise.training.kind import Evaluating
@@ -27,6 +28,9 @@ def evaluate(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="Without FILE: fetch the data set of the training if it is not here.")
+    ] = False,
     imports: ImportsOption = None,
     *,
     settings: dict[str, Any],
@@ -46,8 +50,14 @@ def evaluate(
     from gatewise.training.kind import Request
 
     file = file_or_part(run, file, settings)
+    if file is not None and download:
+        raise OptionError(
+            "--download fetches the data set of the training, and a file is measured",
+            got=str(file),
+            fix="omit --download, or the file",
+        )
     if file is None:
-        evaluate_part(run, imports or (), as_json=as_json)
+        evaluate_part(run, imports or (), as_json=as_json, download=download)
         return
     request = Request(run, file=file, as_json=as_json, settings=settings)
     model = opened_model("evaluate", request, imports or ())

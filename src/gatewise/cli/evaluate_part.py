@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from gatewise.errors import DataError, OptionError, RunError
+from gatewise.screen import say
 
 if TYPE_CHECKING:
+    from gatewise.drawing.page import FigureWords
     from gatewise.statistics.measure import Measure
-    from gatewise.training.kind import Dataset
+    from gatewise.training.kind import Dataset, Kind
     from gatewise.training.problem import Evaluation
 
 __all__ = ["evaluate_part", "file_or_part"]
@@ -56,13 +58,14 @@ def file_or_part(run: Path, file: Path | None, settings: Mapping[str, Any]) -> P
     return file
 
 
-def evaluate_part(run: Path, imports: Iterable[str], *, as_json: bool) -> None:
+def evaluate_part(run: Path, imports: Iterable[str], *, as_json: bool, download: bool = False) -> None:
     """Print the figures of the test part, as `train` and `compare` measure it.
 
     Args:
         run: a run folder, or a comparison.
         imports: modules that register cells or kinds.
         as_json: one JSON object.
+        download: whether the data set may be fetched where it is not in the cache.
 
     Raises:
         RunError: no finished, undamaged run.
@@ -79,7 +82,7 @@ def evaluate_part(run: Path, imports: Iterable[str], *, as_json: bool) -> None:
     place = find_run(run, say=note)
     folder, spec = checked_run(place)
     kind = kind_of(spec.task)
-    dataset = load_data(place, spec)
+    dataset = load_data(place, spec, download=download)
     _check_unchanged(place, folder.path, dataset)
     found = load_run(place).test(dataset)
     measure = kind.measure(dataset)
@@ -98,8 +101,8 @@ def evaluate_part(run: Path, imports: Iterable[str], *, as_json: bool) -> None:
         }
         typer.echo(json.dumps(plain(record), ensure_ascii=False))
         return
-    for line in _lines(str(getattr(spec.data, "data", "the data")), dataset, kind.unit, measure, found, interval):
-        typer.echo(line)
+    for line in _lines(str(getattr(spec.data, "data", "the data")), dataset, kind, measure, found, interval):
+        say(line)
 
 
 def _check_unchanged(run: Path, folder: Path, dataset: Dataset) -> None:
@@ -118,18 +121,45 @@ def _check_unchanged(run: Path, folder: Path, dataset: Dataset) -> None:
         )
 
 
-def _lines(data: str, dataset: Dataset, unit: str, measure: Measure, found: Evaluation, interval: Any) -> Iterable[str]:
+def _lines(
+    data: str, dataset: Dataset, kind: Kind, measure: Measure, found: Evaluation, interval: Any
+) -> Iterable[str]:
+    """The figure, then all others, called and written as the report of a comparison does."""
+    from gatewise.drawing.page import FigureWords
     from gatewise.grammar import plural
+    from gatewise.reports.kind_report import kind_report
     from gatewise.words import Scale
 
     value = float(found.metrics[measure.name])
     scale = Scale.of(measure.to_dict(), value)
     sure = "" if interval is None else f" (95 % interval {scale.interval(interval.low, interval.high)})"
-    examples = plural(dataset.sizes["test"], unit.removesuffix("s"), unit)
+    examples = plural(dataset.sizes["test"], kind.unit.removesuffix("s"), kind.unit)
     yield f"Test part of {data}, {examples}: {measure.title} {scale.value(value)}{sure}"
+    spoken = kind_report(kind.name).figures(None)
     for name, other in found.metrics.items():
-        title = name.replace("_", " ")
+        said = spoken.get(name) or FigureWords(name.replace("_", " "))
         if name not in (measure.name, "n") and isinstance(other, (int, float)):
-            yield f"  {title}: {other:.4g}"
+            yield f"  {said.title}: {_written(other, said)}{_ends(found.metrics, name, said)}{_meaning(said)}"
         elif isinstance(other, dict) and other and all(isinstance(each, (int, float)) for each in other.values()):
-            yield f"  {title}: " + ", ".join(f"{each:.4g} at {key}" for key, each in other.items())
+            yield f"  {said.title}: " + ", ".join(f"{key} {_written(each, said)}" for key, each in other.items())
+
+
+def _meaning(said: FigureWords) -> str:
+    """What a title of one word stands for."""
+    return "" if said.meaning is None or " " in said.title else f"   ({said.meaning})"
+
+
+def _written(value: float, said: FigureWords) -> str:
+    """A further figure: a fraction as everywhere else in percent, any other with four digits."""
+    from gatewise.reports.columns import figure_words
+
+    return figure_words(value, percent=True, sign=said.percent_sign) if said.percent else f"{value:.4g}"
+
+
+def _ends(metrics: Mapping[str, Any], name: str, said: FigureWords) -> str:
+    """The interval of a further figure, where the kind gives one."""
+    ends = (metrics.get("intervals") or {}).get(name)
+    if ends is None:
+        return ""
+    low, high = (f"{100 * end:.1f}" if said.percent else f"{end:.4g}" for end in ends)
+    return f" (95 % interval {low}–{high})"

@@ -12,6 +12,7 @@ import typer
 
 from gatewise.cli.options import ImportsOption
 from gatewise.errors import OptionError, RunError
+from gatewise.files import check_file
 
 if TYPE_CHECKING:
     from gatewise.inspection.explaining import Explanation
@@ -110,11 +111,12 @@ def explain(
     from gatewise.training.run_place import find_run
 
     _check_method(method)
+    _check_files(out, png)
     if gates and not as_json:
         raise OptionError("--gates goes with --json", fix="add --json, or --png FILE for a picture")
     import_modules(imports or ())
     named, inputs = split_words(runs)
-    _check_inputs(inputs, example, out)
+    _check_inputs(inputs, example)
     inputs = _typed(inputs)
     places = [find_run(Path(each), say=note) for each in named]
     printed = as_json or png is not None or in_parallel or with_flow or like is not None or target is not None
@@ -134,12 +136,23 @@ def _check_method(method: str | None) -> None:
         raise OptionError(f"there is no method {method!r}", fix=did_you_mean(method, _METHODS))
 
 
-def _check_inputs(inputs: Sequence[str], examples: Sequence[int] | None, out: Path | None) -> None:
-    """Refuse inputs that say nothing or exclude each other, and a file that is no page, before anything is loaded."""
-    if blank := [place for place, each in enumerate(inputs, 1) if not each.strip()]:
-        raise OptionError(f"input {blank[0]} is empty", expected="a text, or the name of a file", fix="omit it")
+def _check_files(out: Path | None, png: Path | None) -> None:
+    """Refuse a page or picture that cannot be written, before anything is loaded."""
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise OptionError(f"--out {out} would be a page", expected="a name that ends in .html", fix="change the ending")
+    if png is not None:
+        from gatewise.drawing.pictures import check_ending
+
+        check_ending(png)
+    for file in (out, png):
+        if file is not None:
+            check_file(file)
+
+
+def _check_inputs(inputs: Sequence[str], examples: Sequence[int] | None) -> None:
+    """Refuse inputs that say nothing or exclude each other, before anything is loaded."""
+    if blank := [place for place, each in enumerate(inputs, 1) if not each.strip()]:
+        raise OptionError(f"input {blank[0]} is empty", expected="a text, or the name of a file", fix="omit it")
     if inputs and examples:
         raise OptionError("inputs and --example exclude each other", fix="give either")
 

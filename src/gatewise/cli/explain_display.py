@@ -168,7 +168,11 @@ def _facts(each: Explanation) -> list[tuple[str, str]]:
     if why.method == "integrated-gradients":
         error += f"; {plural(why.steps_used, 'gradient')}, completeness error {100 * why.completeness_error:.2g} %"
         if not why.complete:
+            from gatewise.inspection.reasons import most_gradients
+
             error += ": more than 1 %, do not rely on it"
+            if most_gradients(len(reading.input.steps)) < most_gradients(1):
+                error += f"; of so many {reading.unit}s no more gradients are taken: give a shorter input"
     found.append(("Reasons", error))
     if why.removal is not None:
         found.append(("Checked", _checked(each)))

@@ -49,6 +49,9 @@ def inspect(
 
     import_modules(imports or ())
     places = [find_run(run, say=note) for run in runs]
+    place = out or places[0] / "memory.png"
+    if not as_json:
+        _check_picture(place)
     curves = {str(folder): _curve(folder, sequences, steps) for folder in places}
     if as_json:
         typer.echo(json.dumps(curves, ensure_ascii=False, allow_nan=False))
@@ -63,10 +66,17 @@ def inspect(
             titles[f"{folder}, {name}"] = f"{titles[folder]}, {name}"
     screen = console()
     _print(titles, curves, screen)  # before the picture, for which there may be no room
-    picture = save_memory_picture(
-        {titles[name]: curve for name, curve in curves.items()}, out or places[0] / "memory.png"
-    )
+    picture = save_memory_picture({titles[name]: curve for name, curve in curves.items()}, place)
     screen.print(f"Picture: {picture}", style="bold", soft_wrap=True, highlight=False)
+
+
+def _check_picture(place: Path) -> None:
+    """Refuse a picture that cannot be written before a network is loaded."""
+    from gatewise.drawing.pictures import check_ending
+    from gatewise.files import check_file
+
+    check_ending(place)
+    check_file(place)
 
 
 def _curve(folder: Path, sequences: int, steps: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
+from gatewise.data.guesses import likely_encodings
 from gatewise.data.text_files import decode
 from gatewise.data.western import is_windows_1252
 from gatewise.errors import DataError, OptionError
@@ -89,13 +90,25 @@ def decode_as(
                 error.message,
                 expected="UTF-8, or what is surely Western European text in Windows-1252",
                 got="letters that do not go together in one Western European language",
-                fix="name it: --encoding cp1252 if it is Windows-1252 all the same (Western Europe), --encoding cp1250 "
-                "(Central Europe), --encoding cp1251 (Cyrillic), shift_jis, gb18030 ...",
+                fix=_suggestion(content),
             ) from error
     text = content.decode("cp1252")
     found = re.search(r"\w*[^\W\x00-\x7f]\w*", text)
     example = f" (for example {found.group()!r})" if found else ""
     return text, [f"{place} is not UTF-8 and was read as Windows-1252{example}; --encoding names another"]
+
+
+def _suggestion(content: bytes) -> str:
+    """Which encoding to name: those in which the words look like a language, else some."""
+    found = likely_encodings(content)
+    if found:
+        shown = ", or ".join(f"--encoding {name} if {words!r} are words of it" for name, words in found)
+        return f"name it: {shown}; others are cp1252 (Western Europe), cp1250 (Central Europe), cp1251 (Cyrillic) ..."
+    return (
+        "name it: --encoding cp1252 if it is Windows-1252 all the same (Western Europe), --encoding cp1250 "
+        "(Central Europe), --encoding cp1251 (Cyrillic), cp1253 (Greek), cp1254 (Turkish), cp1256 (Arabic), shift_jis, "
+        "gb18030 ..."
+    )
 
 
 def _decode_named(content: bytes, place: str, name: str) -> str:

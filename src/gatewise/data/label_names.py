@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatewise.errors import DataError
@@ -14,6 +14,8 @@ __all__ = ["label_name", "label_notes", "list_of_labels"]
 
 _MISSING = frozenset(("nan", "n/a", "na", "#n/a", "null", "none", "nil", "undefined", "?", "-"))
 _SHOWN = 5
+_FREQUENT = 10
+_LEAST_LETTERS, _LONG, _SLIPS = 3, 8, 2
 
 
 def label_name(value: Any, place: str, separator: str | None = None) -> str:
@@ -82,6 +84,8 @@ def label_notes(labels: Sequence[str]) -> list[str]:
           their own; if they are one, write them alike"]
         >>> label_notes(["1", "2", "1"])
         []
+        >>> label_notes(["billing"] * 40 + ["biling"])
+        ["the label 'biling' (1 text) is hardly another than 'billing' (40 texts); if it is a slip, correct it"]
     """
     counts = Counter(labels)
     notes = []
@@ -103,7 +107,43 @@ def label_notes(labels: Sequence[str]) -> list[str]:
             f"the labels {', '.join(shown[:-1])} and {shown[-1]} {how} and are taken for classes of their own; "
             "if they are one, write them alike"
         )
-    return notes
+    return [*notes, *_slips(counts)]
+
+
+def _slips(counts: Mapping[str, int]) -> list[str]:
+    """Notes on rare labels that are a letter or two from a frequent one."""
+    frequent = [label for label, count in counts.items() if count >= _FREQUENT and _number(label) is None]
+    notes = []
+    for label, count in counts.items():
+        if _number(label) is not None or len(label) < _LEAST_LETTERS:
+            continue
+        near = [
+            other
+            for other in frequent
+            if counts[other] >= _FREQUENT * count and _key(other) != _key(label) and _near(label, other)
+        ]
+        if near:
+            texts = f"{count:,} text{'' if count == 1 else 's'}"
+            notes.append(
+                f"the label {label!r} ({texts}) is hardly another than {near[0]!r} ({counts[near[0]]:,} texts); "
+                "if it is a slip, correct it"
+            )
+    return notes[:_SHOWN]
+
+
+def _near(first: str, second: str) -> bool:
+    """Whether two names differ by a letter more, less, changed or swapped; long ones by two such."""
+    one, two = first.casefold(), second.casefold()
+    if abs(len(one) - len(two)) > _SLIPS:
+        return False
+    before, row = list(range(len(two) + 1)), list(range(len(two) + 1))
+    for place, letter in enumerate(one, start=1):
+        earlier, before, row = before, row, [place, *[0] * len(two)]
+        for at, other in enumerate(two, start=1):
+            row[at] = min(before[at] + 1, row[at - 1] + 1, before[at - 1] + (letter != other))
+            if place > 1 and at > 1 and one[place - 2 : place] == two[at - 2 : at][::-1]:
+                row[at] = min(row[at], earlier[at - 2] + 1)
+    return row[-1] <= (_SLIPS if min(len(one), len(two)) >= _LONG else 1)
 
 
 def _without(separator: str, label: str, place: str) -> str:

@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from gatewise.data.duplicates import NEAR_WORDS, near_others
+from gatewise.errors import DataError
 
 __all__ = [
+    "FEWEST",
     "PARTS",
+    "check_fewest",
     "content_number",
     "held_groups",
     "kept_by_content",
@@ -26,11 +29,40 @@ __all__ = [
 
 PARTS = ("train", "validation", "test")
 """The names of the parts."""
+FEWEST = 10
+"""Examples that a training part has at least."""
 
 
 Example = TypeVar("Example")
 Examples = TypeVar("Examples")
 Key = TypeVar("Key", int, str, bytes)
+
+
+def check_fewest(count: int, name: str, examples: str, fix: str | None = None) -> None:
+    """Refuse a training part of fewer than `FEWEST` examples.
+
+    Args:
+        count: how many it has.
+        name: of the data set.
+        examples: what they are, in the plural.
+        fix: how to get more; None: by adding some.
+
+    Raises:
+        DataError: it has fewer.
+
+    Example:
+        >>> check_fewest(12, "holiday", "pictures")
+        >>> check_fewest(3, "holiday", "pictures")
+        Traceback (most recent call last):
+        gatewise.errors.DataError: holiday has too few pictures to train on; expected: at least 10 in the training ...
+    """
+    if count < FEWEST:
+        raise DataError(
+            f"{name} has too few {examples} to train on",
+            expected=f"at least {FEWEST} in the training part",
+            got=f"{count}",
+            fix=fix or f"add {examples}",
+        )
 
 
 def content_number(*texts: str) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gatewise.data.chats import chat_text
 from gatewise.data.comma_names import one_column_note
 from gatewise.data.label_columns import (
     label_column_names,
@@ -235,7 +236,15 @@ def _text(rows: Rows, index: int, place: int, *, complete: bool) -> str:
         return ""
     if rows.path.suffix.lower() == ".xlsx":  # Excel turns what looks like a number or a date into one
         return str(value)
-    raise DataError(f"{rows.place(index)}: {rows.columns[place]!r} is not a string", got=type(value).__name__)
+    chat = chat_text(value)
+    if chat is not None:
+        return chat
+    raise DataError(
+        f"{rows.place(index)}: {rows.columns[place]!r} is not a string",
+        expected="a text, or a chat: a list of messages, each with content (and role)",
+        got=type(value).__name__,
+        fix="name another column with --text, or write the text as a string",
+    )
 
 
 def _missing_key(rows: Rows, index: int, place: int) -> DataError:
@@ -246,7 +255,9 @@ def _missing_key(rows: Rows, index: int, place: int) -> DataError:
 
 
 def joined_note(rows: Rows, places: Sequence[int]) -> list[str]:
-    """The note on texts of several columns, or of one whose name could mean several; else empty."""
+    """The note on texts of several columns, of chats, or of a column whose name could mean several; else empty."""
+    if any(isinstance(row[place], list) for row in rows.values for place in places):
+        return [f"{_joined(rows, places)} of {rows.path.name} holds chats: a message a line, its role before it"]
     if len(places) == 1:
         return one_column_note(rows.columns[places[0]], rows.columns)
     return [f"a text is the columns {_joined(rows, places)}, joined by line breaks"]

@@ -22,6 +22,8 @@ USUAL = {
     "label": ("labels", "class", "category", "sentiment", "target", "topic", "intent", "polarity"),
 }
 """Names that columns often have instead; one is read where it is the only one of its role."""
+_SCORES = {"label": ("rating", "ratings", "stars")}
+"""Names of numbers that are labels where no column has a name of the above."""
 
 
 def known_column(names: Sequence[str], role: str) -> int | None:
@@ -32,6 +34,7 @@ def known_column(names: Sequence[str], role: str) -> int | None:
     if folded.count(role) == 1:
         return folded.index(role)
     usual = [place for place, name in enumerate(folded) if name in USUAL.get(role, ())]
+    usual = usual or [place for place, name in enumerate(folded) if name in _SCORES.get(role, ())]
     return usual[0] if len(usual) == 1 else None
 
 

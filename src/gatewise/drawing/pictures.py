@@ -21,6 +21,7 @@ __all__ = [
     "MARKERS",
     "MUTED",
     "RULE",
+    "check_ending",
     "drawn",
     "escaped",
     "finish",
@@ -113,6 +114,22 @@ def drawn(make: Callable[[], Figure], kind: str, *, paper: str = _PAPER) -> byte
     return stream.getvalue()
 
 
+def check_ending(path: Path) -> str:
+    """The kind of picture that a file's ending asks for.
+
+    Raises:
+        OptionError: it is neither PNG nor SVG.
+
+    Example:
+        >>> check_ending(Path("memory.PNG"))
+        'png'
+    """
+    kind = path.suffix[1:].lower()
+    if kind not in ("png", "svg"):
+        raise OptionError("a picture is PNG or SVG", expected=".png or .svg", got=path.name, fix="change the ending")
+    return kind
+
+
 def save(make: Callable[[], Figure], path: str | Path) -> Path:
     """Write a figure; the ending decides: ``.png`` or ``.svg``.
 
@@ -121,7 +138,4 @@ def save(make: Callable[[], Figure], path: str | Path) -> Path:
         StorageError: the file cannot be written.
     """
     path = Path(path)
-    kind = path.suffix[1:].lower()
-    if kind not in ("png", "svg"):
-        raise OptionError("a picture is PNG or SVG", expected=".png or .svg", got=path.name, fix="change the ending")
-    return write_bytes(path, drawn(make, kind))
+    return write_bytes(path, drawn(make, check_ending(path)))

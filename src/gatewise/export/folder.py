@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gatewise import files
 from gatewise.errors import OptionError, RunError
 from gatewise.files import is_rest, read_json
 
@@ -22,9 +23,11 @@ def check_folder(out: Path, target: str) -> None:
 
     Raises:
         OptionError: it is a file, or not empty and no earlier export in this form.
+        StorageError: it cannot be made, or written.
     """
     if out.exists() and not out.is_dir():
         raise OptionError(f"{out} is a file", expected="a folder", fix="choose another --out")
+    files.check_folder(out)
     found = sorted(each.name for each in out.iterdir() if not is_rest(each)) if out.is_dir() else []
     if not found:
         return

@@ -14,7 +14,7 @@ from torch import Tensor
 from gatewise.errors import OptionError, did_you_mean
 from gatewise.training.reader import Reader, ReadInput
 
-__all__ = ["METHODS", "Method", "Reasons", "Removal", "Stopped", "reasons", "removal"]
+__all__ = ["METHODS", "Method", "Reasons", "Removal", "Stopped", "most_gradients", "reasons", "removal"]
 
 Method = Literal["integrated-gradients", "gradient-x-input", "occlusion"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -22,6 +22,9 @@ Array = npt.NDArray[np.float64]
 _STEPS_AT_ONCE = 30_000
 _NODES = 16
 _MOST_GRADIENTS = 1024
+_LEAST_GRADIENTS = 64
+_MOST_GRADIENT_STEPS = 400_000
+"""Of inputs longer than 390 steps fewer gradients are taken, so that a text of thousands of words takes seconds."""
 _MOST_HALVED = 16
 _CANCELLING = 3
 """How many times the tolerance the errors of the parts may be, taken without their signs."""
@@ -112,7 +115,8 @@ def reasons(
     - ``gradient-x-input``: ``(x - b) * df/dx`` (Shrikumar et al. 2017), one gradient;
     - ``integrated-gradients``: ``(x - b) * integral of df/dx along the line from b to x`` (Sundararajan, Taly & Yan
       2017), by Gauss-Legendre quadrature; the values sum to ``f(x) - f(b)``, which checks them: where they do not,
-      the line is halved, and again, where the score bends, for some 1,024 gradients at most;
+      the line is halved, and again, where the score bends, for some 1,024 gradients at most (of inputs of more
+      than 390 steps fewer, see `most_gradients`);
     - ``occlusion``: ``f(x) - f(x with that step, or that number, as in b)`` (Zeiler & Fergus 2014).
 
     Args:
@@ -184,6 +188,16 @@ def _values(
         change = ends[1] - ends[0]
         error = abs(float(values.sum()) - change) / max(abs(change), _LEAST_CHANGE)
     return values, error, used
+
+
+def most_gradients(steps: int) -> int:
+    """About how many gradients integrated gradients take at most, of an input of so many steps.
+
+    Example:
+        >>> most_gradients(40), most_gradients(3000)
+        (1024, 133)
+    """
+    return max(_LEAST_GRADIENTS, min(_MOST_GRADIENTS, _MOST_GRADIENT_STEPS // max(1, steps)))
 
 
 class Stopped(Exception):
@@ -275,14 +289,15 @@ def _integrated(
     line = (x - base)[:, 0].double()
     scale = max(abs(ends[1] - ends[0]), _LEAST_CHANGE)
     pending, done, used = [_Part(0.0, 1.0, *ends)], list[_Part](), 0
+    most = most_gradients(len(x))
     while pending:
         used += _NODES * len(pending)
         _integrate(reader, read, target, x, base, line, pending)
         done += pending
         pending = []
         net, gross = abs(sum(part.error for part in done)) / scale, sum(abs(part.error) for part in done) / scale
-        if (net > _TOLERANCE or gross > _CANCELLING * _TOLERANCE) and used < _MOST_GRADIENTS:
-            failed = _failed(done, _TOLERANCE * scale / 2)
+        if (net > _TOLERANCE or gross > _CANCELLING * _TOLERANCE) and used < most:
+            failed = _failed(done, _TOLERANCE * scale / 2, max(1, (most - used) // (2 * _NODES)))
             done = [part for part in done if part not in failed]
             middles = _along(reader, read, target, x, base, [part.middle for part in failed])
             pending = [half for part, score in zip(failed, middles, strict=True) for half in part.halves(score)]
@@ -313,11 +328,11 @@ class _Part:
         )
 
 
-def _failed(parts: Sequence[_Part], allowed: float) -> list[_Part]:
-    """Those with the largest errors, the others' being allowed together."""
+def _failed(parts: Sequence[_Part], allowed: float, most: int) -> list[_Part]:
+    """Those with the largest errors, at most so many, the others' being allowed together."""
     order = sorted(parts, key=lambda part: abs(part.error))
     kept = np.cumsum([abs(part.error) for part in order]) <= allowed
-    return order[int(kept.sum()) :][-_MOST_HALVED:]
+    return order[int(kept.sum()) :][-min(most, _MOST_HALVED) :]
 
 
 def _integrate(

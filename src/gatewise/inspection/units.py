@@ -28,6 +28,8 @@ _STRAIGHT = 0.95
 _REST = 0.9
 _TOUCHING = 0.25
 _STILL = 1 / 6
+_MOST_LAGS = 1_000
+"""Of longer sequences the last steps are followed back: all units at once take minutes and gigabytes else."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def unit_memory(stack: RecurrentInputs, maps: Sequence[GateMap], *, gradients: b
     Args:
         stack: layers with what they read, of which the first sequence counts.
         maps: of this stack, of that sequence.
-        gradients: whether to compute the gradient's (one backward pass for all units).
+        gradients: whether to compute the gradient's (one backward pass for all units, over the last 1,000 steps).
     """
     layers = stack.recurrent
     last = layers.num_layers - 1
@@ -195,13 +197,13 @@ def _half_lives(kept: Array) -> Array:
 
 
 def _gradient_lags(stack: RecurrentInputs) -> Array:
-    """The median lag of every unit of the last layer's forward output: (H,)."""
+    """The median lag of every unit of the last layer's forward output, (H,), over the last 1,000 steps at most."""
     layers, x = stack.recurrent, stack.inputs[:, :1].detach()
     length = x.shape[0] if stack.lengths is None else int(stack.lengths[0])
-    x = x[:length]
+    x = x[max(0, length - _MOST_LAGS) : length]
     width = layers._cells[-1].state_sizes()[0]
     state = None if stack.state is None else first_sequence_state(stack.state, x.dtype)
-    gradient = _products(layers, x, torch.tensor([length]), torch.eye(width)[:, None].to(x), state)
+    gradient = _products(layers, x, torch.tensor([len(x)]), torch.eye(width)[:, None].to(x), state)
     norms = gradient.double().square().sum(dim=-1).sqrt().numpy()[::-1]
     return np.array([_lag(norms[:, unit]) for unit in range(width)])
 

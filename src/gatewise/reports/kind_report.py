@@ -33,7 +33,7 @@ class KindReport:
 
     sections: Callable[[Page], Sequence[Markup]] = lambda page: []
     notes: Callable[[Page], Sequence[str]] = lambda page: []
-    figures: Callable[[Comparison], Mapping[str, FigureWords]] = lambda comparison: {}
+    figures: Callable[[Comparison | None], Mapping[str, FigureWords]] = lambda comparison: {}
     check: Callable[[Comparison, object], None] = lambda comparison, place: None
 
 

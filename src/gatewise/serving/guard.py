@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from gatewise.errors import DataError, GatewiseError, OptionError, RunError
-from gatewise.serving.requests import CLIENT_GONE, Finished, Limits, error_body
+from gatewise.serving.requests import CLIENT_GONE, Finished, Limits, error_body, place_of
 
 __all__ = ["LOOPBACK", "TOKEN_PROTOCOL", "Finished", "Guard", "Limits", "error_body", "is_loopback"]
 
@@ -65,6 +65,8 @@ class _Request:
     begun: float = field(default_factory=time.perf_counter)
     status: int = 0  # until an answer begins
     gone: bool = False
+    whole: bool = False  # its body has arrived
+    waiting: bool = False  # for the rest of its body
     error: str | None = None
 
 
@@ -214,8 +216,11 @@ class Guard:
 
         async def receive_bounded() -> Message:
             nonlocal read
+            request.waiting = not request.whole
             message = await receive()
+            request.waiting = False
             if message["type"] == "http.request":
+                request.whole = not message.get("more_body", False)
                 read += len(message.get("body", b""))
                 if read > self._most(scope):
                     raise self._too_long(scope)
@@ -243,8 +248,12 @@ class Guard:
             async with asyncio.timeout(self.limits.seconds):
                 await self.app(scope, receive_bounded, send_marked)
         except TimeoutError:
-            late = RunError(f"no answer within {self.limits.seconds:g} s", fix="send less at once, or try again")
-            await self._late(request, send, 503, late)
+            within, fix = f"within {self.limits.seconds:g} s", "send less at once, or try again"
+            if request.waiting:  # by the client: RFC 9110, 15.5.9
+                late = DataError(f"the request's body did not arrive {within}", fix=fix)
+                await self._late(request, send, 408, late, (b"connection", b"close"))
+            else:
+                await self._late(request, send, 503, RunError(f"no answer {within}", fix=fix))
         except GatewiseError as error:
             await self._late(request, send, 422, error)
         except asyncio.CancelledError:
@@ -255,10 +264,12 @@ class Guard:
             raise
         except Exception as error:
             if not (request.gone and _means_gone(error)):
-                request.error = f"{type(error).__name__}: {error}{_place(error)}"
+                request.error = f"{type(error).__name__}: {error}{place_of(error)}"
             await self._late(request, send, 500, "an error inside the server; its log has this id")
 
-    async def _late(self, request: _Request, send: Send, status: int, message: str | GatewiseError) -> None:
+    async def _late(
+        self, request: _Request, send: Send, status: int, message: str | GatewiseError, *headers: tuple[bytes, bytes]
+    ) -> None:
         """Answer with an error where no answer has begun; else end the connection; nothing where nobody is left."""
         if request.gone:
             return
@@ -266,7 +277,7 @@ class Guard:
             request.status = status
             await send({"type": "websocket.close", "code": 1011})
         elif not request.status:
-            await self._answer(request, send, status, message)
+            await self._answer(request, send, status, message, *headers)
         elif request.error is None:
             request.error = str(message)
 
@@ -366,15 +377,6 @@ def _shown_token(scope: Scope) -> bytes | None:
 def _means_gone(error: Exception) -> bool:
     """Whether an error says that the client has gone: of a connection, or as Starlette says it."""
     return isinstance(error, OSError) or type(error).__name__ == "ClientDisconnect"
-
-
-def _place(error: BaseException) -> str:
-    """Where an error was raised: the file and line, for the log."""
-    trace, place = error.__traceback__, ""
-    while trace is not None:
-        place = f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
-        trace = trace.tb_next
-    return place
 
 
 def _finished(request: _Request) -> Finished:

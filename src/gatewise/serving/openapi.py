@@ -29,6 +29,7 @@ _STATUSES = {
     "401": "the token is missing or another one",
     "403": "the origin may not use this server",
     "404": "there is no such model",
+    "408": "the body did not arrive in time",
     "413": "the body is too long",
     "421": "the server is not called by that name",
     "422": "an input cannot be read",

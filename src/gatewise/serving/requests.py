@@ -8,7 +8,7 @@ from typing import Any
 
 from gatewise.errors import GatewiseError
 
-__all__ = ["CLIENT_GONE", "Finished", "Limits", "error_body"]
+__all__ = ["CLIENT_GONE", "Finished", "Limits", "error_body", "place_of"]
 
 CLIENT_GONE = 499
 """The status of a request whose client left before an answer began; no answer has it. The server nginx says so too."""
@@ -72,3 +72,12 @@ def error_body(error: GatewiseError | str, request_id: str, **more: Any) -> byte
         parts = {"expected": error.expected, "got": error.got, "fix": error.fix}
         record = {"message": error.message} | {name: str(part) for name, part in parts.items() if part is not None}
     return json.dumps({"error": {**record, **more}, "request_id": request_id}, ensure_ascii=False).encode()
+
+
+def place_of(error: BaseException) -> str:
+    """Where an error was raised: the file and line, for the log."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        place = f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return place

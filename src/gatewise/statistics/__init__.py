@@ -20,6 +20,7 @@ from gatewise.statistics.estimates import MEAN, Estimate, estimate_figure
 from gatewise.statistics.intervals import Interval, wilson_interval
 from gatewise.statistics.lags import MedianLag, median_lag, median_lag_over, settled
 from gatewise.statistics.measure import Mean, Measure
+from gatewise.statistics.ordered import MeanAbsoluteError, QuadraticKappa, kappa_contributions
 from gatewise.statistics.progress import Progress, late_progress, paired_error
 from gatewise.statistics.ratios import Ratio, SpanF1
 from gatewise.statistics.resampling import RESAMPLES, bca_reach
@@ -41,10 +42,12 @@ __all__ = [
     "Interval",
     "MacroF1",
     "Mean",
+    "MeanAbsoluteError",
     "Measure",
     "MedianLag",
     "MicroF1",
     "Progress",
+    "QuadraticKappa",
     "Ratio",
     "SeedSpread",
     "SpanF1",
@@ -55,6 +58,7 @@ __all__ = [
     "f1_contributions",
     "find_blocks",
     "holm",
+    "kappa_contributions",
     "late_progress",
     "long_run_variance",
     "mcnemar",

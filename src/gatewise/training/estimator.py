@@ -80,7 +80,7 @@ class RunEstimator(BaseEstimator):  # type: ignore[misc]
         run = RunFolder(folder)
         run.claim(self.result_.spec, self._environment["data"]["fingerprint"])
         run.begin(self.result_.spec, self._environment, {**self._files, **self._own_files()})
-        run.save_weights(self._trained.model.state_dict())
+        run.save_weights(self._trained.kept_weights())
         run.rewrite_metrics(self.result_.epochs)
         run.finish(self.result_)
         return run.path

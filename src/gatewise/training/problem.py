@@ -117,9 +117,14 @@ class Problem(ABC):
         return 0.0
 
     @property
-    @abstractmethod
     def kernel(self) -> dict[str, str]:
-        """What computed the recurrent layers in the last call, and why: ``implementation`` and ``reason``."""
+        """What computed the recurrent layers in the last call, and why: ``implementation`` and ``reason``.
+
+        As the model's own ``kernel`` says; the problem of a model without one says it itself.
+        """
+        model: Any = self.model
+        kernel: dict[str, str] = model.kernel
+        return kernel
 
     @abstractmethod
     def probe(self) -> None:

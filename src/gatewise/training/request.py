@@ -13,6 +13,7 @@ from gatewise.errors import DataError, OptionError, StorageError
 __all__ = [
     "Request",
     "batches",
+    "check_beam",
     "check_ending",
     "check_file",
     "check_out",
@@ -20,6 +21,7 @@ __all__ = [
     "given_texts",
     "inputs_of",
     "leave_with_unanswered",
+    "named_places",
     "say_that_typed_texts_are_read",
 ]
 
@@ -93,6 +95,21 @@ def inputs_of(texts: Iterable[str] | None) -> tuple[str, ...]:
     return ()
 
 
+def check_beam(beam: int | None, fix: str = "--beam 1 is the fastest") -> None:
+    """Refuse a beam of no hypotheses; None passes: the run's own.
+
+    Raises:
+        OptionError: it is below 1.
+
+    Example:
+        >>> check_beam(0)
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: beam is out of range; expected: a whole number of at least 1; got: 0; fix: ...
+    """
+    if beam is not None and beam < 1:
+        raise OptionError("beam is out of range", expected="a whole number of at least 1", got=beam, fix=fix)
+
+
 def check_file(file: Path | None) -> None:
     """Refuse a file that does not exist, or is a folder; None passes, and ``-``, which is standard input.
 
@@ -111,6 +128,27 @@ def check_file(file: Path | None) -> None:
         raise DataError(f"{file} is a folder", expected="a file", fix="name the file in it")
     if not place.exists():
         raise DataError(f"{file} does not exist", fix="check the path")
+
+
+def named_places(request: Request, nothing: str, fix: str) -> list[Path]:
+    """The files and folders that were named: the arguments, or ``--file``.
+
+    Args:
+        request: the arguments.
+        nothing: the message where there is none.
+        fix: how to name some.
+
+    Raises:
+        DataError: nothing was named.
+
+    Example:
+        >>> [str(each) for each in named_places(Request(Path("run"), ("a.png",)), "there is no picture", "name one")]
+        ['a.png']
+    """
+    found = [Path(word) for word in request.inputs] + ([request.file] if request.file is not None else [])
+    if not found:
+        raise DataError(nothing, fix=fix)
+    return found
 
 
 def check_places(places: Sequence[Path | None], what: str, fix: str) -> None:

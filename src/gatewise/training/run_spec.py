@@ -67,12 +67,15 @@ class RunSpec:
         return asdict(self)
 
     def to_identity(self) -> dict[str, Any]:
-        """What hashes of a run are made from: `to_dict`, with ``processes`` only where there are several, and
-        ``precision`` only where it is not float32.
+        """What hashes of a run are made from: `to_dict`, with ``processes`` only where there are several,
+        ``precision`` only where it is not float32, and settings that were `added` only where they have no default.
 
         So runs of versions that had one process and one precision keep their hashes.
         """
         record = self.to_dict()
+        for name, entry in settings_of(type(self.data)).items():
+            if entry.added and record["data"][name] == entry.default:
+                del record["data"][name]
         if self.training.processes == 1:
             del record["training"]["processes"]
         if self.training.precision == "float32":

@@ -57,6 +57,7 @@ class Setting:
         reads: it describes how a file is read; `gatewise evaluate` has it too.
         aliases: further names on the command line.
         earlier: its value in records of before the setting existed; the default where not given.
+        added: it came after its spec, and changed nothing where it has its default: then hashes of runs leave it out.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Setting:
     reads: bool = False
     aliases: tuple[str, ...] = ()
     earlier: Any = ...
+    added: bool = False
 
     @property
     def kind(self) -> type[Any]:
@@ -154,6 +156,7 @@ def setting(
     reads: bool = False,
     aliases: tuple[str, ...] = (),
     earlier: Any = ...,
+    added: bool = False,
 ) -> Any:
     """A field of a spec with its metadata; the arguments are those of `Setting`.
 
@@ -176,6 +179,7 @@ def setting(
         "reads": reads,
         "aliases": aliases,
         "earlier": earlier,
+        "added": added,
     }
     return dataclasses.field(default=default, metadata={_KEY: MappingProxyType(said)})
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatewise.errors import RunError
+from gatewise.errors import DataError, OptionError, RunError
+from gatewise.screen import say
 from gatewise.training.registry import kind_of
 from gatewise.training.run_place import checked_run, find_run
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from gatewise.training.run_spec import RunSpec
 
 __all__ = ["load_data", "load_run", "load_run_of"]
+
+_ADVICE = re.compile(r"(?<!omit )(?:give |add )?--download")
 
 
 def load_run(folder: str | Path) -> Trained:
@@ -38,29 +43,26 @@ def load_run(folder: str | Path) -> Trained:
     return kind_of(spec.task).open(run)
 
 
-def load_run_of(
-    task: str, folder: Path, *, needed: str, fix: str, say: Callable[[str], object] | None = None
-) -> Trained:
-    """Open the run of a task that a command of this task is for.
+def load_run_of(task: str, folder: Path, *, needed: str, fix: str) -> Trained:
+    """Open the run of a task that a command of this task is for; of a comparison, say on standard error which.
 
     Args:
         task: name of a kind.
         folder: a run folder, or a comparison; see `gatewise.training.run_place.find_run`.
         needed: the message about a run of another task: what is needed.
         fix: how to get one.
-        say: is called with what was chosen.
 
     Raises:
         RunError: it is of another task; see also `load_run`.
     """
-    place = find_run(folder, say=say)
+    place = find_run(folder, say=partial(say, err=True))
     opened, spec = checked_run(place)
     if spec.task != task:
         raise RunError(needed, expected=f"a run of the task {task}", got=spec.task, fix=fix)
     return kind_of(task).open(opened)
 
 
-def load_data(folder: str | Path, spec: RunSpec) -> Dataset:
+def load_data(folder: str | Path, spec: RunSpec, *, download: bool = False) -> Dataset:
     """The data that a run was trained on, also from another working directory than the one of its training.
 
     A path that does not exist from here is looked for from where the training was started.
@@ -68,9 +70,11 @@ def load_data(folder: str | Path, spec: RunSpec) -> Dataset:
     Args:
         folder: the run folder.
         spec: the run.
+        download: whether a known data set may be fetched where it is not in the cache.
 
     Raises:
         DataError: the data are not there any more, or cannot be used.
+        OptionError: they cannot be downloaded.
     """
     import dataclasses
 
@@ -82,11 +86,26 @@ def load_data(folder: str | Path, spec: RunSpec) -> Dataset:
     environment = read_json(Path(folder) / "environment.json")
     found = environment.get("data", {}) if isinstance(environment, dict) else {}
     home = found.get("directory") if isinstance(found, dict) else None
-    changes = {}
+    changes: dict[str, Any] = {}
+    if download:
+        if data.data not in known_names() or "download" not in settings_of(type(data)):
+            raise OptionError(
+                "--download fetches a known data set, and the run was trained on other data",
+                expected=", ".join(known_names()),
+                got=str(data.data),
+                fix="omit --download",
+            )
+        changes["download"] = True
     for name in (entry.name for entry in settings_of(type(data)).values() if entry.is_path):
         value = getattr(data, name)
         if not isinstance(value, str) or not isinstance(home, str) or (name == "data" and value in known_names()):
             continue
         if not Path(value).expanduser().exists() and (Path(home) / value).exists():
             changes[name] = str(Path(home) / value)
-    return kind_of(spec.task).load(dataclasses.replace(data, **changes))
+    try:
+        return kind_of(spec.task).load(dataclasses.replace(data, **changes))
+    except DataError as error:
+        if download or error.fix is None or _ADVICE.search(error.fix) is None:
+            raise
+        fix = _ADVICE.sub(f"gatewise evaluate {shlex.quote(str(folder))} --download", error.fix)
+        raise DataError(error.message, expected=error.expected, got=error.got, fix=fix) from error

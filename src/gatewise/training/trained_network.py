@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from gatewise.errors import ConversionError, RunError
 
@@ -75,6 +75,11 @@ class Trained(ABC):
             count: at most so many test sequences.
             steps: at most so many steps of each.
         """
+
+    def kept_weights(self) -> Mapping[str, Tensor]:
+        """The network's weights as a run folder keeps them, from which a kind may have derived those it answers by."""
+        found: Mapping[str, Tensor] = cast(Any, self).model.state_dict()
+        return found
 
     def graph(self) -> Graph:
         """What it computes, for `gatewise export`.

@@ -208,9 +208,9 @@ def test_a_column_called_year_is_the_time(tmp_path: Path, decimals: str) -> None
     assert any("'Year' was used as the time" in note for note in data.notes) and data.targets == ("volume",)
 
 
-def test_a_year_beside_a_month_is_no_time(tmp_path: Path) -> None:
+def test_a_year_beside_a_month_is_no_time_by_itself(tmp_path: Path) -> None:
     rows = np.arange(120)
     table = pd.DataFrame({"year": 2010 + rows // 12, "month": rows % 12 + 1, "sales": rows % 17})
     table.to_csv(tmp_path / "sales.csv", index=False)
     data = load_series(tmp_path / "sales.csv", target="sales", horizon=2)
-    assert not any("was used as the time" in note for note in data.notes)
+    assert not any("was used as the time" in note for note in data.notes) and data.time == "year,month"

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 from commands import exit_code
 from gatewise import Forecaster, TextClassifier, load_run
@@ -106,7 +107,7 @@ def test_backtest_sets_each_forecast_against_its_own_time() -> None:
     truth = frame.loc[frame.index > row["origin"], "sales"]
     assert isinstance(forecast, pd.DataFrame)
     truth = truth[truth.index.isin(forecast.index)]
-    assert len(truth) == 6  # of seven rows, which take eight days
+    assert len(truth) == 5  # of seven rows, which take eight days; the forecast begins at the row that is not known
     expected = (forecast["sales"].reindex(truth.index) - truth).abs().mean()
     assert row["mean_absolute_error"] == pytest.approx(expected)
     last = past["sales"].dropna().iloc[-1]
@@ -211,3 +212,80 @@ def test_a_saved_forecaster_opens_with_all_its_settings(tmp_path) -> None:
         loaded.predict()
     with pytest.raises(RunError, match="is no classification"):
         TextClassifier.load(tmp_path / "run")
+
+
+def test_missing_targets_at_the_end_are_forecast_as_on_the_command_line(tmp_path: Path) -> None:
+    whole = sales()
+    ended = whole.copy()
+    ended.iloc[-3:, ended.columns.get_loc("sales")] = np.nan
+    settings = {"horizon": 3, "lookback": 14, "target": "sales", **SMALL}
+    fitted = Forecaster(**settings).fit(ended)
+    assert "3 rows after the last target left out: the forecast begins there" in fitted.notes_
+    found = fitted.predict()
+    assert found.index.tolist() == whole.index[-3:].tolist()
+    pd.testing.assert_frame_equal(found, Forecaster(**settings).fit(whole[:-3]).predict())
+    pd.testing.assert_frame_equal(fitted.predict(frame=ended), found)
+    run, file, out = fitted.save(tmp_path / "run"), tmp_path / "ended.csv", tmp_path / "out.csv"
+    ended.reset_index(names=fitted._trained.time).to_csv(file, index=False)
+    assert exit_code(["predict", run, "--file", file, "--out", out]) == 0
+    np.testing.assert_allclose(pd.read_csv(out)["sales"], found["sales"], rtol=1e-6)
+    # horizons are measured that have targets, as of the rows without them
+    measured = [fitted.backtest(frame, folds=2) for frame in (ended, whole[:-3])]
+    pd.testing.assert_frame_equal(*measured)
+    # gaps before the end are still filled
+    ended.iloc[-9, ended.columns.get_loc("sales")] = np.nan
+    assert any("1 missing value was filled" in note for note in Forecaster(**settings).fit(ended).notes_)
+
+
+def test_score_is_the_skill_of_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = sales()
+    model = Forecaster(horizon=2, lookback=7, target="sales", **SMALL).fit(frame[:70])
+    found = model.score(frame)
+    file = tmp_path / "sales.csv"
+    frame.reset_index(names=model._trained.time).to_csv(file, index=False)
+    capsys.readouterr()
+    assert exit_code(["evaluate", model.save(tmp_path / "run"), file, "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert found == pytest.approx(measured["skill"]) and measured["in_training"] is False
+    # by hand: all windows whose steps ahead are behind the 70 rows of the fit
+    errors, naive = [], []
+    values = frame["sales"].to_numpy()
+    for origin in range(69, len(frame) - 2):
+        forecast = model.predict(frame=frame[: origin + 1])["sales"].to_numpy()
+        errors.append(((forecast - values[origin + 1 : origin + 3]) ** 2).mean())
+        naive.append(((values[origin] - values[origin + 1 : origin + 3]) ** 2).mean())
+    assert found == pytest.approx(1 - np.mean(errors) / np.mean(naive), rel=1e-4)
+    assert model.score(frame, None) == found
+
+
+def test_score_says_what_flatters_it_and_is_no_number_without_moves() -> None:
+    frame = sales()
+    model = Forecaster(horizon=2, lookback=7, target="sales", **SMALL).fit(frame)
+    with pytest.warns(UserWarning, match="the network was trained on.*later rows"):
+        assert np.isfinite(model.score(frame))
+    days = pd.date_range(frame.index[-1] + pd.Timedelta("1D"), periods=30)
+    later = pd.DataFrame({"sales": 5.0}, index=days)
+    assert np.isnan(model.score(later))
+    with pytest.raises(DataError, match="too short to be measured"):
+        model.score(later[:5])
+
+
+def test_a_search_scores_by_it() -> None:
+    search = GridSearchCV(
+        Forecaster(horizon=1, lookback=7, target="sales", **SMALL),
+        {"hidden_size": [2, 4]},
+        cv=TimeSeriesSplit(2, test_size=15),
+    )
+    search.fit(sales())
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all() and search.best_params_["hidden_size"] in (2, 4)
+
+
+def test_a_backtest_without_times_counts_the_rows_whose_target_is_not_known() -> None:
+    rows = sales()[["sales"]].reset_index(drop=True)
+    rows.iloc[-9:-7] = np.nan  # the last two of the known rows
+    model = Forecaster(horizon=7, lookback=14, target="sales", **SMALL)
+    (found,) = model.backtest(rows, folds=1).to_dict("records")
+    forecast = model.fit(rows[:-7]).predict()["sales"].to_numpy()
+    # its first two steps are those two rows, so that the last two rows are not forecast
+    expected = np.abs(forecast[2:] - rows["sales"].to_numpy()[-7:-2]).mean()
+    assert found["mean_absolute_error"] == pytest.approx(expected)

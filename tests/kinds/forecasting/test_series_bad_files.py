@@ -13,7 +13,7 @@ import pytest
 from gatewise.errors import DataError, GatewiseError, OptionError
 from gatewise.kinds.forecasting.series.known import KNOWN_SERIES
 from gatewise.kinds.forecasting.series.loading import known_columns, load_series
-from gatewise.kinds.forecasting.series.table import numbers_of
+from gatewise.kinds.forecasting.series.numbers import numbers_of
 from gatewise.training.registry import datasets
 
 ROWS = [f"2026-01-{day:02},{day % 5 + day / 7:.3f},{day % 3}" for day in range(1, 32)]

@@ -78,6 +78,53 @@ def test_texts_of_joined_words_are_tagging_and_others_are_not(tmp_path: Path) ->
         assert not holds_joined(tmp_path / f"{name}.txt"), name
 
 
+PENN = r"""
+*x*Copyright/NN of/IN a/DT head/NN*x*
+
+======================================
+
+[ The/DT grand/JJ jury/NN ]
+said/VBD 1\/2/CD of/IN
+[ them/PRP ]
+was/VBD late/JJ|RB ./. ''/''
+[ Mr./NNP \*Vinken/NNP ]
+asked/VBD ,/, ``/`` Why/WRB ?/. ''/'' he/PRP said/VBD ./.
+
+[ A/DT HEADLINE/NN ]
+
+======================================
+
+[ It/PRP ]
+fell/VBD ./.
+"""
+
+
+def test_the_penn_treebanks_bracketed_files_are_sentences(tmp_path: Path) -> None:
+    path = tmp_path / "wsj_0001.pos"
+    path.write_text(PENN)
+    assert task_of(str(path)) == "tagging"
+    read = read_tagged(path)
+    assert [" ".join(each.words) for each in read.sentences] == [
+        "The grand jury said 1/2 of them was late . ''",
+        "Mr. *Vinken asked , `` Why ? '' he said .",
+        "A HEADLINE",
+        "It fell .",
+    ]
+    assert read.sentences[0].tags == ("DT", "JJ", "NN", "VBD", "CD", "IN", "PRP", "VBD", "JJ", ".", "''")
+    assert (
+        read.sentences[0].line_of(0) == 6 and read.sentences[0].line_of(4) == 7 and read.sentences[3].line_of(1) == 18
+    )
+    assert "brackets, which are not read: 4 sentences" in read.notes[0]
+    assert read.notes[1] == f"1 word of {path} with several tags (such as JJ|NN): the first is read"
+    (tmp_path / "wsj.txt").write_text(PENN * 3)
+    assert task_of(str(tmp_path / "wsj.txt")) == "tagging" and holds_joined(tmp_path / "wsj.txt")
+    path.write_text("[ The/DT jury/NN ]\n" * 9 + "[ a word ]\n")
+    with pytest.raises(DataError, match=r"line 10 has a word without a tag.*a word"):
+        read_tagged(path)
+    (tmp_path / "list.txt").write_text("[ 1/2 3/4 ]\n" * 20)
+    assert not holds_joined(tmp_path / "list.txt")
+
+
 def test_joined_words_give_the_data_of_columns(tmp_path: Path) -> None:
     rows = sentences()
     joined = load_tagging(TaggingDataSpec(str(_joined(tmp_path / "a.txt", rows))))

@@ -93,6 +93,9 @@ def test_entities_come_with_character_offsets(run: Path, capsys: pytest.CaptureF
     ]
     assert [text[start:end] for start, end in answer["offsets"]] == answer["words"]
     assert "[Lea Weiß PER]" in called(["predict", run, text], capsys)
+    assert ran(["predict", run, text], capsys)[2] == ""
+    nothing = ran(["predict", run, "wohnt in"], capsys)
+    assert nothing[1:] == ("wohnt in\n", "Note: the network marked nothing in the text\n")
 
 
 def test_files_and_standard_input_are_tagged_line_by_line(

@@ -175,6 +175,8 @@ def _flatten(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _word(value: Any) -> str:
+    if value is None:
+        return "not given"
     return ", ".join(map(str, value)) if isinstance(value, list) else repr(value)
 
 

@@ -56,7 +56,8 @@ def _spread(tables: Mapping[str, Table], metric: Measure, baselines: Sequence[st
 
 def _figure(name: str, table: Table, metric: Measure, spread: SeedSpread | None) -> Entry:
     found = {**estimate_figure(table, metric, _generator(name), spread=spread).to_dict(), "seeds": len(table)}
-    if (table >= 0).all():  # no figure of such contributions lies lower
+    below_zero = -np.inf < metric.bounds[0] < 0  # as an agreement worse than chance
+    if (table >= 0).all() and not below_zero:  # no figure of such contributions lies lower
         found["low"] = max(found["low"], float(metric.figure(np.zeros(table.shape[2:]))))
     return found
 

@@ -146,12 +146,15 @@ def size(facts: Facts, rule: str, *, judged: bool = True) -> str:
 def undecided(facts: Facts, seeds: int) -> str:
     """Which pairs are undecided, and how many seeds would decide them."""
     pairs = facts.undecided()
-    parts = []
-    for pair in pairs[:_NAMED]:
+    parts, alike = [], 0
+    for place, pair in enumerate(pairs[:_NAMED], 1):
         words = f"{facts.title(pair.first)} and {facts.title(pair.second)}"
         if pair.seeds_needed is None and seeds >= _SEEDS_THAT_TELL:
-            more = f"more {facts.group_words}" if facts.groups is not None else "more test examples"
-            words += f" ({more} would decide it, more seeds alone would not)"
+            alike += 1
+            if place == len(pairs[:_NAMED]) or pairs[place].seeds_needed is not None:  # said once, after the last
+                more = f"more {facts.group_words}" if facts.groups is not None else "more test examples"
+                words += f" ({more} would decide {'it' if alike == 1 else 'each'}, more seeds alone would not)"
+                alike = 0
         elif pair.seeds_needed is not None and seeds >= _SEEDS_THAT_TELL:
             words += f" ({_needed(pair.seeds_needed, seeds)} would detect a difference of this size)"
         parts.append(words)

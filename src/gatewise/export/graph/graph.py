@@ -46,6 +46,8 @@ class Graph:
         writer: of a network that reads one sequence and then writes another token by token, one step of the writing:
             its inputs are the token before, its own states and outputs of this graph, see
             `gatewise.export.graph.writing`.
+        program: Python that answers with the exported ONNX models alone, for the `README.md` beside them; empty: there
+            is none.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Graph:
     weights: Mapping[str, Array]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     writer: Graph | None = None
+    program: str = ""
 
     @property
     def values(self) -> dict[str, Input | Node]:
@@ -109,7 +112,7 @@ class GraphBuilder:
         self._weights: dict[str, Array] = {}
         self._values: dict[str, Input | Node] = {}
 
-    def graph(self, metadata: Mapping[str, Any] | None = None, writer: Graph | None = None) -> Graph:
+    def graph(self, metadata: Mapping[str, Any] | None = None, writer: Graph | None = None, program: str = "") -> Graph:
         """The finished graph."""
         return Graph(
             self._name,
@@ -120,6 +123,7 @@ class GraphBuilder:
             dict(self._weights),
             dict(metadata or {}),
             writer,
+            program,
         )
 
     def steps(self, value: str) -> int | str | None:

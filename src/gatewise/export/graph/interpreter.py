@@ -185,13 +185,18 @@ class Interpreter:
             outputs, after = [], []
             for place, direction in enumerate(layer.directions):
                 initial = None if before is None else before[depth][place]
-                output, final = run_direction(direction, x, lengths, self.weights, initial)
+                run = self._runs_programs(stack.name, depth, place)
+                output, final = run_direction(direction, x, lengths, self.weights, initial, run)
                 outputs.append(output)
                 after.append(final)
             output = np.concatenate(outputs, axis=-1)
             x = output + x if layer.residual else output
             finals.append(after)
         return x, finals
+
+    def _runs_programs(self, stack: str, depth: int, place: int) -> Callable[..., tuple[Array, ...]]:
+        """What evaluates the programs of a direction of a layer, as `run_program` does."""
+        return run_program
 
     def _convolution(self, node: Convolution, source: Array, lengths: Integers) -> Array:
         weight = self.weights[node.weight]

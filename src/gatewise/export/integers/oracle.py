@@ -5,14 +5,14 @@ What is not in integers is computed in float32 in the order in which the C progr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gatewise.export.graph.expressions import Array, Expression, Program, apply, is_weight
-from gatewise.export.graph.interpreter import Interpreter, States, run_direction
+from gatewise.export.graph.interpreter import Interpreter, States
 from gatewise.export.graph.nodes import Convolution, EachStep, Pool, SoftmaxSteps, Stack
 from gatewise.export.integers.calibration import scope_of
 from gatewise.export.integers.formats import Integers, quantise, rounded, saturated
@@ -97,7 +97,7 @@ class IntegerInterpreter(Interpreter):
 
     def _stack(self, stack: Stack, x: Array, lengths: Any, before: States | None) -> tuple[Array, States]:
         if stack.name not in self.quantised.stacks:
-            return self._mixed(stack, x, lengths, before)
+            return super()._stack(stack, x, lengths, before)
         found = self.quantised.stacks[stack.name]
         real = (np.arange(x.shape[1]) < lengths[:, None])[..., None]
         values, finals = run_integer_stack(
@@ -105,27 +105,9 @@ class IntegerInterpreter(Interpreter):
         )
         return values.astype(np.float32) * np.float32(2.0 ** -found.layers[-1].after), finals
 
-    def _mixed(self, stack: Stack, x: Array, lengths: Any, before: States | None) -> tuple[Array, States]:
-        finals: States = []
-        for depth, layer in enumerate(stack.layers):
-            outputs, after = [], []
-            for place, direction in enumerate(layer.directions):
-                initial = None if before is None else before[depth][place]
-                scope = scope_of(stack.name, depth, place)
-                output, final = run_direction(
-                    direction,
-                    x,
-                    lengths,
-                    self.weights,
-                    initial,
-                    lambda program, inputs, weights, scope=scope: self._program(program, inputs, scope),
-                )
-                outputs.append(output)
-                after.append(final)
-            output = np.concatenate(outputs, axis=-1)
-            x = output + x if layer.residual else output
-            finals.append(after)
-        return x, finals
+    def _runs_programs(self, stack: str, depth: int, place: int) -> Callable[..., tuple[Array, ...]]:
+        scope = scope_of(stack, depth, place)
+        return lambda program, inputs, weights: self._program(program, inputs, scope)
 
     def _program(self, program: Program, inputs: Mapping[str, Array], scope: str) -> tuple[Array, ...]:
         values = dict(inputs)

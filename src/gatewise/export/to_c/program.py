@@ -16,6 +16,7 @@ from gatewise.export.to_c.vectors import Lines
 __all__ = ["emit_main", "emit_makefile", "reading"]
 
 _PARTS = Path(__file__).parent / "parts"
+_WITH_THE_LINE = ("        fwrite(line, 1, length, stdout);", "        putchar('\\n');")
 
 
 def emit_makefile(source: Source) -> str:
@@ -86,10 +87,15 @@ def emit_main(source: Source) -> str:
     body = "\n".join(lines.found).replace("int main(void) {", "int main(void)\n{", 1)
     return (
         template.replace("WHAT", what)
+        .replace("READ_LINE", _read_line())
         .replace("MEMORY", "\n".join(memory))
         .replace("BODY", body)
         .replace("NAME", source.name)
     )
+
+
+def _read_line() -> str:
+    return (_PARTS / "read_line.h").read_text(encoding="utf-8")
 
 
 def _outputs(source: Source) -> list[Node | Input]:
@@ -122,7 +128,7 @@ def _texts(source: Source) -> str:
             '                printf("%s%s %.1f %%", given++ > 0 ? ", " : "", labels[i], 100.0 * (double)answers[i]);',
             "            }",
             "        }",
-            '        printf("%s  %s\\n", given > 0 ? "" : "(no label)", line);',
+            '        printf("%s  ", given > 0 ? "" : "(no label)");',
         ]
     else:
         lines = [
@@ -130,13 +136,13 @@ def _texts(source: Source) -> str:
             "        for (size_t i = 1; i < COUNT; i++) {",
             "            best = answers[i] > answers[best] ? i : best;",
             "        }",
-            f'        printf("%-{width}s  %5.1f %%  %s\\n", labels[best], 100.0 * (double)answers[best], line);',
+            f'        printf("%-{width}s  %5.1f %%  ", labels[best], 100.0 * (double)answers[best]);',
         ]
     return (
         (_PARTS / "main_text.h")
         .read_text(encoding="utf-8")
-        .replace("READ_LINE", (_PARTS / "read_line.h").read_text(encoding="utf-8"))
-        .replace("PRINT", "\n".join(lines))
+        .replace("READ_LINE", _read_line())
+        .replace("PRINT", "\n".join([*lines, *_WITH_THE_LINE]))
         .replace("THRESHOLDS\n", _thresholds(graph.metadata, labels))
         .replace("LABELS", ", ".join(text(each) for each in labels))
         .replace("COUNT", str(len(labels)))
@@ -183,7 +189,7 @@ def _sentences(source: Source) -> str:
     return (
         (_PARTS / "main_sentences.h")
         .read_text(encoding="utf-8")
-        .replace("READ_LINE", (_PARTS / "read_line.h").read_text(encoding="utf-8"))
+        .replace("READ_LINE", _read_line())
         .replace("MEMORY", "\n".join(memory))
         .replace("        START\n", start)
         .replace("WORD", "\n            ".join(lines))
@@ -199,7 +205,7 @@ def _keep(lines: Lines, given: Input, place: str) -> None:
     """The row just read into memory."""
     lines.loop("i", given.width)
     if given.tokens:
-        lines.open(f"if (!(row[i] >= 0.0 && row[i] < {given.limit}.0))")
+        lines.open(f"if (!(row[i] >= 0.0 && row[i] < {given.limit}.0 && (double)(uint32_t)row[i] >= row[i]))")
         lines.add(f'fail("a token is a whole number from 0 to {given.limit - 1}");')
         lines.close()
         lines.add(f"{place}[i] = (uint32_t)row[i];")

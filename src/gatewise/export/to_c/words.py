@@ -67,6 +67,9 @@ def words_of(metadata: Mapping[str, Any], name: str) -> Words | None:
             f"     tokens  {name.upper()}_TOKENS numbers of memory",
             "   Returns how many were written, at least 1. */",
             f"size_t {name}_tokenise(const char *text, uint32_t *tokens);",
+            "",
+            "/* The same of a text of so many bytes, which may hold NUL characters. */",
+            f"size_t {name}_tokenise_bytes(const char *text, size_t length, uint32_t *tokens);",
         ]
     )
     return Words(declarations, code, size, int(most))

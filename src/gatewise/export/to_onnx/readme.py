@@ -24,27 +24,17 @@ _HOLDS = {
     DECODER: "one step of the writing",
 }
 _OPEN = """import json
-{more}
+
 import numpy as np
 import onnxruntime
 
 session = onnxruntime.InferenceSession("{model}")
 about = json.loads(session.get_modelmeta().custom_metadata_map["gatewise"])["metadata"]
 """
-_WORDS = r"""numbers = {word: number for number, word in enumerate(about["vocabulary"]["words"], 2)}
-
-
-def tokens_of(text):
-    plain = re.sub(r"<[a-zA-Z/!][^<>]{0,200}>", " ", text).lower()
-    words = [found.group() for found in re.finditer(r"\w+(?:['’]\w+)?|([^\w\s])\1*", plain)]
-    found, most = [numbers.get(word, 1) for word in words] or [1], about["max_tokens"]
-    return found if len(found) <= most else found[: most - most // 2] + found[len(found) - most // 2 :]
-
-
-tokens = np.array([tokens_of("a film that I would see again")])
-(probabilities,) = session.run(["probabilities"], {"tokens": tokens, "lengths": np.array([tokens.shape[1]])})
-print(dict(zip(about["label_names"], probabilities[0].tolist())))
-"""
+_ANSWERS = (
+    "Saved as `answer.py` in this folder, this answers as Gatewise does, one JSON object a line, with onnxruntime and "
+    "numpy alone{beside}:"
+)
 
 
 def emit_readme(
@@ -74,7 +64,8 @@ def emit_readme(
         f"A network trained by Gatewise {gatewise.__version__}, as ONNX. It needs onnxruntime and nothing of Gatewise.",
         *(_model(name, content, meanings) for name, content in contents.items()),
         _prepared(graph),
-        f"```python\n{_example(graph, first, contents[first])}```",
+        _answers(graph),
+        f"```python\n{graph.program or _example(graph, first, contents[first])}```",
     ]
     if STEP in contents:
         parts.append(
@@ -124,14 +115,17 @@ def _prepared(graph: Graph) -> str:
     return f"## Inputs and answers\n\n{said}" + (f"\n\n{how}" if how else "")
 
 
+def _answers(graph: Graph) -> str:
+    """What the program does, where there is one of the kind of problem."""
+    if not graph.program:
+        return ""
+    return _ANSWERS.format(beside=", and Pillow for the pictures" if "from PIL " in graph.program else "")
+
+
 def _example(graph: Graph, model: str, content: bytes) -> str:
-    """Python that runs the first model: on a text where words are read, else on numbers of the right shape."""
-    vocabulary = graph.metadata.get("vocabulary")
-    words = isinstance(vocabulary, Mapping) and vocabulary.get("tokenisation") == "words" and "words" in vocabulary
-    if words and "probabilities" in graph.outputs:
-        return _OPEN.format(model=model, more="import re\n") + "\n" + _WORDS
+    """Python that runs the first model on numbers of the right shape."""
     network = onnx.load_from_string(content).graph
-    opened = _OPEN.format(model=model, more="")
+    opened = _OPEN.format(model=model)
     if not graph.metadata:
         opened = "\n".join(line for line in opened.splitlines() if "json" not in line).lstrip() + "\n"
     lines = [f"    {each.name!r}: {_ones(each)},".replace("'", '"') for each in network.input]

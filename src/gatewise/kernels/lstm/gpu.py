@@ -44,6 +44,47 @@ def _shown(value, gain_c, bias_c, units, size, ok, EPSILON: tl.constexpr):
     return shown, normal, scale
 
 
+@triton.jit
+def _through_shown(grad, gain_c, grad_shown, step_at, normal, scale, units, size, ok):
+    """The new cell's gradient from that of the cell as the output sees it, which is kept for gain and bias."""
+    if gain_c is not None:
+        tl.store(grad_shown + step_at, grad, mask=ok)
+        grad *= tl.load(gain_c + units, mask=units < size, other=0.0)
+        mean = tl.sum(grad, axis=1)[:, None] / size
+        along = tl.sum(grad * normal, axis=1)[:, None] / size
+        grad = through_norm(grad, normal, scale, mean, along)
+    return grad
+
+
+@triton.jit
+def _norm_through(grad_product, product, gain, da_i, da_f, da_g, da_o, wide, units, ok, rows, batch, size,
+                  EPSILON: tl.constexpr, COUPLED: tl.constexpr, WIDTH: tl.constexpr):  # fmt: skip
+    """Gradients of the gates' products, which share one mean and variance; a coupled LSTM has no input gate."""
+    GATES: tl.constexpr = 3 if COUPLED else 4
+    FIRST: tl.constexpr = GATES - 3
+    width = GATES * size
+    f, g, o = FIRST * size, (FIRST + 1) * size, (FIRST + 2) * size
+    mean, scale = row_norm(product, rows, batch, 0, width, width, EPSILON, WIDTH)
+    da_f *= tl.load(gain + units + f, mask=units < size, other=0.0)
+    da_g *= tl.load(gain + units + g, mask=units < size, other=0.0)
+    da_o *= tl.load(gain + units + o, mask=units < size, other=0.0)
+    n_f, n_g = normed(product, wide + f, ok, mean, scale), normed(product, wide + g, ok, mean, scale)
+    n_o = normed(product, wide + o, ok, mean, scale)
+    total, along = da_f + da_g + da_o, da_f * n_f + da_g * n_g + da_o * n_o
+    if not COUPLED:
+        da_i *= tl.load(gain + units, mask=units < size, other=0.0)
+        n_i = normed(product, wide, ok, mean, scale)
+        total += da_i
+        along += da_i * n_i
+    total = tl.sum(total, axis=1)[:, None] / width
+    along = tl.sum(along, axis=1)[:, None] / width
+    if not COUPLED:
+        tl.store(grad_product + wide, through_norm(da_i, n_i, scale, total, along), mask=ok)
+    tl.store(grad_product + wide + f, through_norm(da_f, n_f, scale, total, along), mask=ok)
+    tl.store(grad_product + wide + g, through_norm(da_g, n_g, scale, total, along), mask=ok)
+    tl.store(grad_product + wide + o, through_norm(da_o, n_o, scale, total, along), mask=ok)
+
+
 @triton.jit(do_not_specialize=["t"])
 def _forward(
     gates_x, product, product_step, bias, gain, hidden, seen, cell, cell_step, saved, saved_step, gain_c, bias_c,
@@ -139,13 +180,7 @@ def _backward(
     squashed = tanh(shown)
     da_o = new_dh * squashed * output * (1.0 - output)
     through = new_dh * output * (1.0 - squashed * squashed)
-    if gain_c is not None:
-        tl.store(grad_shown + step_at, through, mask=ok)
-        through *= tl.load(gain_c + units, mask=units < size, other=0.0)
-        mean = tl.sum(through, axis=1)[:, None] / size
-        along = tl.sum(through * normal, axis=1)[:, None] / size
-        through = through_norm(through, normal, scale_c, mean, along)
-    new_dc += through
+    new_dc += _through_shown(through, gain_c, grad_shown, step_at, normal, scale_c, units, size, ok)
     if peephole is not None:
         new_dc += tl.load(peephole + units + (FIRST + 1) * size, mask=ok, other=0.0) * da_o
     da_g = new_dc * enter * (1.0 - candidate * candidate)
@@ -161,34 +196,18 @@ def _backward(
     if peephole is not None:
         held_c += tl.load(peephole + units + FIRST * size, mask=ok, other=0.0) * da_f
     grad_gates += step * batch * GATES * size
+    da_i, da_f = tl.where(live, da_i, 0.0), tl.where(live, da_f, 0.0)
+    da_g, da_o = tl.where(live, da_g, 0.0), tl.where(live, da_o, 0.0)
     if not COUPLED:
-        tl.store(grad_gates + wide, tl.where(live, da_i, 0.0), mask=ok)
-    tl.store(grad_gates + f, tl.where(live, da_f, 0.0), mask=ok)
-    tl.store(grad_gates + g, tl.where(live, da_g, 0.0), mask=ok)
-    tl.store(grad_gates + o, tl.where(live, da_o, 0.0), mask=ok)
+        tl.store(grad_gates + wide, da_i, mask=ok)
+    tl.store(grad_gates + f, da_f, mask=ok)
+    tl.store(grad_gates + g, da_g, mask=ok)
+    tl.store(grad_gates + o, da_o, mask=ok)
     if gain is not None:
         product += step * product_step
-        width = GATES * size
-        mean, scale = row_norm(product, rows, batch, 0, width, width, EPSILON, WIDTH)
-        da_i = tl.where(live, da_i, 0.0) * tl.load(gain + units, mask=units < size, other=0.0)
-        da_f = tl.where(live, da_f, 0.0) * tl.load(gain + units + FIRST * size, mask=units < size, other=0.0)
-        da_g = tl.where(live, da_g, 0.0) * tl.load(gain + units + (FIRST + 1) * size, mask=units < size, other=0.0)
-        da_o = tl.where(live, da_o, 0.0) * tl.load(gain + units + (FIRST + 2) * size, mask=units < size, other=0.0)
-        n_f, n_g = normed(product, f, ok, mean, scale), normed(product, g, ok, mean, scale)
-        n_o = normed(product, o, ok, mean, scale)
-        total, along = da_f + da_g + da_o, da_f * n_f + da_g * n_g + da_o * n_o
-        if not COUPLED:
-            n_i = normed(product, wide, ok, mean, scale)
-            total += da_i
-            along += da_i * n_i
-        total = tl.sum(total, axis=1)[:, None] / width
-        along = tl.sum(along, axis=1)[:, None] / width
         grad_product += step * batch * GATES * size
-        if not COUPLED:
-            tl.store(grad_product + wide, through_norm(da_i, n_i, scale, total, along), mask=ok)
-        tl.store(grad_product + f, through_norm(da_f, n_f, scale, total, along), mask=ok)
-        tl.store(grad_product + g, through_norm(da_g, n_g, scale, total, along), mask=ok)
-        tl.store(grad_product + o, through_norm(da_o, n_o, scale, total, along), mask=ok)
+        _norm_through(grad_product, product, gain, da_i, da_f, da_g, da_o, wide, units, ok, rows, batch, size, EPSILON,
+                      COUPLED, WIDTH)  # fmt: skip
     tl.store(carry + at, tl.where(live, dh - new_dh, dh), mask=ok)
     tl.store(carry_c + at, tl.where(live, held_c, dc), mask=ok)
 

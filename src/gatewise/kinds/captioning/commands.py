@@ -60,16 +60,12 @@ def caption(
 
         gatewise caption my-export/encoder.onnx picture.png
     """
-    from gatewise.errors import OptionError
     from gatewise.kinds.captioning.exported import exported_captioner
     from gatewise.kinds.captioning.requests import check
-    from gatewise.training.kind import Request
+    from gatewise.training.request import Request, check_beam
     from gatewise.training.trained import load_run_of
 
-    if beam is not None and beam < 1:
-        raise OptionError(
-            "beam is out of range", expected="a whole number of at least 1", got=beam, fix="--beam 1 is the fastest"
-        )
+    check_beam(beam)
     request = Request(run, tuple(pictures), None, out, as_json)
     check("predict", request)
     model = exported_captioner(run)
@@ -81,7 +77,6 @@ def caption(
         run,
         needed="`gatewise caption` needs a captioner",
         fix="train one: gatewise train FOLDER --captions captions.csv",
-        say=lambda sentence: typer.echo(sentence, err=True),
     )
     predict(cast("TrainedCaptioner", trained), request, beam=beam, attention=attention)
 

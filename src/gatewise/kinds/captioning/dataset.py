@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise import words
-from gatewise.data.parts import held_groups
+from gatewise.data.parts import FEWEST, check_fewest, held_groups
 from gatewise.data.records import DatasetInfo
 from gatewise.data.subwords import Subwords
 from gatewise.errors import DataError, did_you_mean
@@ -28,7 +28,6 @@ _DEFAULT = {"scenes": "truth", "glyph-names": "exact"}
 _KNOWN_SIZE, _OWN_SIZE = 32, 64
 _TEST_SHARE, _TEST_MOST = 0.1, 1_000
 _VALIDATION_SHARE, _VALIDATION_MOST = 0.1, 1_000
-_FEWEST = 10
 _PATTERN_LEAST, _PATTERN_SHARE = 4, 0.1
 
 
@@ -194,13 +193,7 @@ def captioning_dataset(
     """
     said = list(notes)
     train = parts["train"]
-    if len(train) < _FEWEST:
-        raise DataError(
-            f"{name} has too few pictures to train on",
-            expected=f"at least {_FEWEST} in the training part",
-            got=str(len(train)),
-            fix="add pictures",
-        )
+    check_fewest(len(train), name, "pictures")
     channels = max(part.pixels.shape[1] for part in parts.values() if len(part))
     parts = {part: _in_channels(pictures, channels) for part, pictures in parts.items()}
     train = _limited(parts["train"], data.examples)
@@ -253,7 +246,7 @@ def hold_out(pictures: Pictures, share: float, most: int, number: int = 0) -> tu
         ranks[group] = min(key, ranks.get(group, key))
     chosen, others = held_groups(groups.tolist(), ranks, max(1, round(min(share * len(pictures), most))))
     if not others:
-        raise DataError("nothing is left to train on", expected=f"at least {_FEWEST} pictures that differ")
+        raise DataError("nothing is left to train on", expected=f"at least {FEWEST} pictures that differ")
     return pictures.take(chosen), pictures.take(others)
 
 
@@ -328,10 +321,10 @@ def _without_long(train: Pictures, subwords: Subwords, most: int, notes: list[st
         f"{words.plural(len(long), 'training caption')} of more than {most} subwords left out (--max-tokens), and with "
         f"them {words.plural(len(kept) - len(rows), 'picture')}"
     )
-    if len(rows) < _FEWEST:
+    if len(rows) < FEWEST:
         raise DataError(
             f"too few pictures have a caption of at most {most} subwords",
-            expected=f"at least {_FEWEST}",
+            expected=f"at least {FEWEST}",
             got=str(len(rows)),
             fix="give a larger --max-tokens",
         )

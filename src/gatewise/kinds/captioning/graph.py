@@ -18,6 +18,7 @@ from gatewise.kinds.captioning.encoding import encode_captions
 from gatewise.kinds.captioning.figures import MEASURES, contributions_of
 from gatewise.kinds.captioning.look import as_steps
 from gatewise.kinds.captioning.network import AROUND, FAINT, LONGER, SURE, CaptionNetwork, Convolutions, PictureReader
+from gatewise.kinds.captioning.onnx_program import program_of
 from gatewise.kinds.captioning.pictures import Pictures
 from gatewise.statistics.measure import Measure
 
@@ -75,6 +76,7 @@ def graph_of(trained: TrainedCaptioner) -> Graph:
             },
         },
         step_graph("captioning", model, len(trained.subwords), model.reader.grid**2),
+        program_of(),
     )
 
 

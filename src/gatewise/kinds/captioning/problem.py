@@ -111,11 +111,6 @@ class CaptioningProblem(Problem):
             return 0.0
         return math.sqrt(max(0.0, figure * (1 - figure)) / len(self.references))
 
-    @property
-    def kernel(self) -> dict[str, str]:
-        """What computed the recurrent layers."""
-        return self.model.kernel
-
     def probe(self) -> None:
         """Run the first batch."""
         self.model.loss(self.train.batch(np.arange(min(self.batch_size, len(self.train)))).to(self.device))

@@ -61,7 +61,7 @@ class _Shown:
     maps: tuple[_Map, ...] = ()
 
 
-def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
+def figures(comparison: Comparison | None) -> Mapping[str, FigureWords]:
     """The words for the figures of captioners."""
     return {
         "truth": FigureWords("true captions", percent=True, meaning="parsed, and checked against the scene"),

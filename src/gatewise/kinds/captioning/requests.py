@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gatewise.errors import DataError, OptionError, StorageError
 from gatewise.kinds.captioning.places import SUFFIXES, table_of
-from gatewise.training.request import Request, check_places
+from gatewise.training.request import Request, check_places, named_places
 
 __all__ = ["check", "picture_places"]
 
@@ -57,9 +57,5 @@ def picture_places(request: Request) -> list[Path]:
     Raises:
         DataError: nothing was named.
     """
-    found = [Path(word) for word in request.inputs] + ([request.file] if request.file is not None else [])
-    if not found:
-        raise DataError(
-            "there is no picture to look at", fix="name picture files after the run: gatewise caption RUN a.png"
-        )
-    return found
+    fix = "name picture files after the run: gatewise caption RUN a.png"
+    return named_places(request, "there is no picture to look at", fix)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from gatewise.data.seen import SEEN_FILE, Seen
+from gatewise.data.seen import Seen
 from gatewise.data.subwords import Subwords
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.captioning.dataset import CaptioningDataset
@@ -226,10 +226,7 @@ def open_run(run: RunFolder) -> TrainedCaptioner:
     with torch.random.fork_rng():
         model = _network(_model_spec(spec), len(subwords), look)
     run.load_weights_into(model)
-    seen = None
-    if (run.path / SEEN_FILE).is_file():
-        seen = Seen.from_dict(run.content(SEEN_FILE), str(run.path / SEEN_FILE))
-    return TrainedCaptioner(spec, subwords, look, model, seen)
+    return TrainedCaptioner(spec, subwords, look, model, run.seen())
 
 
 def _model_spec(spec: RunSpec) -> CaptionerSpec:

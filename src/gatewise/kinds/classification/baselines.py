@@ -53,7 +53,7 @@ class TfidfBaseline(Baseline):
         split = getattr(dataset, part)
         chances = self._model.predict_proba(list(split.texts))
         limits = part_thresholds(self._thresholds, dataset, part, chances)
-        return evaluation(chances, split.labels, dataset.label_names, dataset.metric, limits)
+        return evaluation(chances, split.labels, dataset.label_names, dataset.metric, limits, split.groups)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
         """From raw texts to probabilities."""

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import typer
 
 from gatewise import words
 from gatewise.data.labelled_lines import LABEL_SEPARATOR, holds_labelled_lines, holds_several_labels
-from gatewise.data.tables import Table, read_table
-from gatewise.errors import DataError, OptionError, did_you_mean
+from gatewise.data.tables import Table
+from gatewise.errors import DataError, OptionError
 from gatewise.kinds.classification.calibration import calibration_sentence
+from gatewise.kinds.classification.folders import read_labelled
 from gatewise.kinds.classification.label_advice import advising, separated_otherwise
-from gatewise.kinds.classification.label_sets import label_table, parse_labels
+from gatewise.kinds.classification.label_sets import label_table, number_labels, parse_labels
 from gatewise.kinds.classification.labelling import check_out, label
 from gatewise.kinds.classification.rare_labels import known_alone
 from gatewise.screen import say
@@ -58,11 +58,13 @@ def evaluate(classifier: TrainedClassifier | ExportedClassifier, request: Reques
             fix="omit --separator, or train with it",
         )
     named = (trained.text, trained.label)
-    if holds_labelled_lines(request.file):
+    if request.file.expanduser().is_dir():
+        named = (None, None)  # nor have folders
+    elif holds_labelled_lines(request.file):
         named = (None, None)  # its lines have no columns
         separator = given.get("separator") or _separator_of_lines(request.file, several=classifier.multi_label)
-    table = read_table(
-        request.file,
+    table = read_labelled(
+        request.file.expanduser(),
         given.get("text") or named[0],
         given.get("label") or named[1],
         given.get("encoding"),
@@ -133,15 +135,7 @@ def _check_texts(texts: Sequence[str]) -> None:
 
 
 def _known_labels(table: Table, names: tuple[str, ...]) -> Any:
-    place_of = {name: index for index, name in enumerate(names)}
-    for line, name in zip(table.lines, table.labels, strict=True):
-        if name not in place_of:
-            raise DataError(
-                f"{table.path}, {table.unit} {line}: the network does not know the label {name!r}",
-                expected=", ".join(names),
-                fix=did_you_mean(name, names),
-            )
-    return np.array([place_of[name] for name in table.labels], dtype=np.int64)
+    return number_labels(table, names, "the network does not know the label {}")
 
 
 def _known_sets(table: Table, names: tuple[str, ...], separator: str) -> Any:
@@ -190,6 +184,19 @@ def _print_calibration(screen: Any, metrics: dict[str, Any]) -> None:
     )
 
 
+def _ordered(metrics: Mapping[str, Any]) -> str:
+    """The figures of labels that are numbers, with their intervals."""
+    found = []
+    for name, title in (
+        ("mean_absolute_error", "mean absolute error"),
+        ("quadratic_kappa", "quadratic weighted kappa"),
+    ):
+        ends = (metrics.get("intervals") or {}).get(name)
+        sure = "" if ends is None else f" ({ends[0]:.3f}–{ends[1]:.3f})"
+        found.append(f"{title} {metrics[name]:.3f}{sure}")
+    return "   ".join(found)
+
+
 def _print(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
     from rich import box
     from rich.table import Table as Grid
@@ -203,6 +210,8 @@ def _print(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
         f"macro-F1 {words.percent(metrics['macro_f1'])}   AUROC {metrics['auroc']:.4f}   n {metrics['n']:,}",
         style="bold",
     )
+    if "mean_absolute_error" in metrics:
+        screen.print(_ordered(metrics))
     _print_calibration(screen, metrics)
     table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=_padding(screen))
     table.add_column(Text("true ↓ predicted →"))

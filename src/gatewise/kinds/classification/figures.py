@@ -13,6 +13,7 @@ from gatewise.data.records import TextDataset
 from gatewise.errors import ShapeError
 from gatewise.kinds.classification.calibration import Bin, brier_score, calibration_error, reliability
 from gatewise.kinds.classification.measures import ACCURACY, contributions_of, measure_of, memberships
+from gatewise.kinds.classification.ordered import ordered_figures
 
 __all__ = ["ACCURACY", "ClassificationMetrics", "classification_metrics", "majority"]
 
@@ -32,6 +33,10 @@ class ClassificationMetrics:
         reliability: texts of about the same confidence, with the share that is right.
         confusion: row: true class, column: predicted class.
         n: texts.
+        mean_absolute_error: of labels that are whole numbers, see `gatewise.kinds.classification.ordered`; None: they
+            are not.
+        quadratic_kappa: of such labels, too.
+        intervals: the 95 % intervals of these two, over the texts; None: not asked for.
     """
 
     accuracy: float
@@ -44,14 +49,24 @@ class ClassificationMetrics:
     f1_per_class: dict[str, float]
     confusion: list[list[int]]
     n: int
+    mean_absolute_error: float | None = None
+    quadratic_kappa: float | None = None
+    intervals: dict[str, list[float]] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """A plain dictionary, ready for JSON."""
-        return asdict(self)
+        """A plain dictionary, ready for JSON; the figures of ordered labels stand behind the accuracy, if there are."""
+        found = asdict(self)
+        first = {name: found[name] for name in ("accuracy", "mean_absolute_error", "quadratic_kappa")}
+        return {name: value for name, value in {**first, **found}.items() if value is not None}
 
 
 def classification_metrics(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, label_names: Sequence[str]
+    probabilities: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    label_names: Sequence[str],
+    *,
+    intervals: bool = False,
+    groups: npt.NDArray[np.int64] | None = None,
 ) -> ClassificationMetrics:
     """Measure predicted probabilities against true labels.
 
@@ -59,6 +74,8 @@ def classification_metrics(
         probabilities: (N, C), rows sum to 1.
         labels: (N,) true classes as indices.
         label_names: C names.
+        intervals: whether figures of ordered labels have theirs.
+        groups: (N,) of texts that count as one in these; None: each does by itself.
 
     Raises:
         ShapeError: the sizes do not fit, or a label is not an index of a class.
@@ -101,6 +118,7 @@ def classification_metrics(
         f1_per_class={name: float(value) for name, value in zip(label_names, f1, strict=True)},
         confusion=confusion.tolist(),
         n=len(truth),
+        **ordered_figures(label_names, truth, predicted, groups, intervals=intervals),
     )
 
 

@@ -11,6 +11,7 @@ from gatewise.export.graph import Example, Graph, GraphBuilder, spread
 from gatewise.export.graph.layers import add_recurrent
 from gatewise.kinds.classification.exported import READING
 from gatewise.kinds.classification.measures import contributions_of, measure_of
+from gatewise.kinds.classification.onnx_program import program_of
 from gatewise.statistics.measure import Measure
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def graph_of(classifier: TrainedClassifier) -> Graph:
             "separator": classifier.separator,
             **{name: getattr(classifier.spec.data, name) for name in READING},
             "preprocessing": _words(classifier),
-        }
+        },
+        program=program_of(classifier.vocabulary.tokenisation, multi_label=classifier.multi_label),
     )
 
 
@@ -79,7 +81,9 @@ def examples_of(classifier: TrainedClassifier, dataset: Any, count: int, part: s
 def scores_of(classifier: TrainedClassifier, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
     """What probabilities of test texts contribute."""
     chosen = spread(len(dataset.test.texts), len(outputs))
-    measure = measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label)
+    measure = measure_of(
+        dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label, names=dataset.label_names
+    )
     chances = np.stack([each["probabilities"] for each in outputs]).astype(np.float64)
     groups = dataset.test.groups
     measure = measure.over_groups(None if groups is None else groups[chosen])

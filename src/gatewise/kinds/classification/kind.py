@@ -43,6 +43,7 @@ class ClassificationKind(Kind):
         "classes.json",
         "seen.json",
         "thresholds.json",
+        "calibration.json",
         "pretraining",
     )
     resplit: ClassVar[str | None] = "split"
@@ -141,7 +142,10 @@ class ClassificationKind(Kind):
         return phases(spec, dataset, lambda: self.problem(spec, dataset))
 
     def check_request(self, command: str, spec: RunSpec, request: Request) -> None:
-        """Also refuse empty texts, and an output that cannot be written or is the input."""
+        """Also refuse empty texts, and an output that cannot be written or is the input; folders may be evaluated."""
+        file = None if request.file is None else request.file.expanduser()
+        if command == "evaluate" and file is not None and file.is_dir():
+            return
         super().check_request(command, spec, request)
         if command == "predict":
             from gatewise.kinds.classification.commands import check_predict
@@ -170,7 +174,8 @@ class ClassificationKind(Kind):
         """Accuracy, or what ``metric`` names; over the groups of the test texts where they have some."""
         from gatewise.kinds.classification.measures import measure_of
 
-        found = measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label)
+        names = dataset.label_names
+        found = measure_of(dataset.metric, len(names), multi_label=dataset.multi_label, names=names)
         return found.over_groups(dataset.test.groups)
 
     def judgement(self, dataset: Any) -> Judgement:
@@ -200,12 +205,14 @@ class ClassificationKind(Kind):
         return {**found, "majority": {"label": label, "accuracy": share}}
 
     def record(self, models: Sequence[ModelEntry], dataset: Any) -> Mapping[str, Any]:
-        """The true classes, and the texts that models misclassify with the greatest confidence."""
+        """The true classes, the texts that models misclassify most confidently, and figures of ordered labels."""
         if dataset.multi_label:
             return {}
         from gatewise.kinds.classification.examples import wrong_examples
+        from gatewise.kinds.classification.ordered import ordered_models
 
-        return wrong_examples(models, dataset)
+        ordered = ordered_models(models, dataset)
+        return {**wrong_examples(models, dataset), **({"ordered": ordered} if ordered else {})}
 
     def use(self, folder: Path) -> str:
         """Classify a text."""

@@ -12,6 +12,7 @@ import numpy as np
 from gatewise.data.duplicates import token_key
 from gatewise.data.records import Labels, Split
 from gatewise.data.splits import distinct_rows, hold_out
+from gatewise.data.tables import Table
 from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.classification.spec import DataSpec
 
@@ -23,6 +24,7 @@ __all__ = [
     "label_table",
     "looks_multi_label",
     "may_have_several",
+    "number_labels",
     "parse_labels",
     "split_sets",
 ]
@@ -61,6 +63,33 @@ def all_have_one(labels: Sequence[str], separator: str) -> bool:
         (True, False, False)
     """
     return all(len(parse_labels(written, separator)) == 1 for written in labels)
+
+
+def number_labels(table: Table, names: Sequence[str], unknown: str) -> Labels:
+    """The label of each text as its place among known names, (N,).
+
+    Args:
+        table: texts with one label each.
+        names: the labels in order.
+        unknown: says what is wrong with another label, which stands in place of ``{}``.
+
+    Raises:
+        DataError: naming the line of the first label that is not among the names.
+
+    Example:
+        >>> table = Table(Path("reviews.csv"), ["fine", "dull"], ["good", "bad"], [2, 3])
+        >>> number_labels(table, ("bad", "good"), "the network does not know the label {}").tolist()
+        [1, 0]
+    """
+    place_of = {name: index for index, name in enumerate(names)}
+    for line, name in zip(table.lines, table.labels, strict=True):
+        if name not in place_of:
+            raise DataError(
+                f"{table.path}, {table.unit} {line}: {unknown.format(repr(name))}",
+                expected=", ".join(names),
+                fix=did_you_mean(name, names),
+            )
+    return np.array([place_of[name] for name in table.labels], dtype=np.int64)
 
 
 def label_table(

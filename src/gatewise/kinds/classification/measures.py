@@ -9,8 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import OptionError
+from gatewise.kinds.classification.ordered import numbers_of, ordered_contributions
 from gatewise.kinds.classification.thresholds import THRESHOLD
-from gatewise.statistics import Auroc, MacroF1, Mean, Measure, MicroF1, auroc_contributions, f1_contributions
+from gatewise.statistics import (
+    Auroc,
+    MacroF1,
+    Mean,
+    MeanAbsoluteError,
+    Measure,
+    MicroF1,
+    QuadraticKappa,
+    auroc_contributions,
+    f1_contributions,
+)
 from gatewise.words import join
 
 if TYPE_CHECKING:
@@ -20,6 +31,7 @@ __all__ = ["ACCURACY", "answers_of", "contributions_of", "measure_of", "membersh
 
 Array = npt.NDArray[np.float64]
 _NAMED = 3
+_SHOWN = 8
 
 ACCURACY = Mean(
     "accuracy",
@@ -46,6 +58,10 @@ _OF_CLASSES: Mapping[str, Callable[[int], Measure]] = {
     "auroc": lambda classes: Auroc(classes=1 if classes == 2 else classes),
     "log-loss": lambda classes: LOG_LOSS,
 }
+_OF_NUMBERS: Mapping[str, Callable[[tuple[float, ...]], Measure]] = {
+    "mean-absolute-error": lambda values: MeanAbsoluteError(values=values),
+    "quadratic-kappa": lambda values: QuadraticKappa(values=values),
+}
 _OF_LABELS: Mapping[str, Callable[[int], Measure]] = {
     "micro-f1": lambda labels: MicroF1(),
     "macro-f1": lambda labels: MacroF1(classes=labels),
@@ -55,13 +71,16 @@ _OF_LABELS: Mapping[str, Callable[[int], Measure]] = {
 }
 
 
-def measure_of(metric: str | None, classes: int, *, multi_label: bool = False) -> Measure:
+def measure_of(
+    metric: str | None, classes: int, *, multi_label: bool = False, names: Sequence[str] | None = None
+) -> Measure:
     """The measure of a name.
 
     Args:
         metric: as ``--metric`` has it; None: accuracy, with several labels per text micro-F1.
         classes: how many classes or labels there are.
         multi_label: whether a text may have several labels, or none.
+        names: of the classes, which figures of ordered labels need; None: they are not known yet.
 
     Raises:
         OptionError: the metric does not go with this kind of labels.
@@ -75,13 +94,30 @@ def measure_of(metric: str | None, classes: int, *, multi_label: bool = False) -
     """
     known, others = (_OF_LABELS, "one label") if multi_label else (_OF_CLASSES, "several labels")
     name = metric or next(iter(known))
+    if name in _OF_NUMBERS and not multi_label:
+        return _OF_NUMBERS[name](_numbers(name, classes, names))
     if name not in known:
         raise OptionError(
-            f"the metric {name!r} is for texts with {others}",
+            f"the metric {name!r} is for texts with {others if name not in _OF_NUMBERS else 'one label'}",
             expected=", ".join(known),
             fix="omit --metric, or choose one of these",
         )
     return known[name](classes)
+
+
+def _numbers(metric: str, classes: int, names: Sequence[str] | None) -> tuple[float, ...]:
+    """The classes as numbers."""
+    if names is None:
+        return tuple(map(float, range(max(2, classes))))
+    found = numbers_of(names)
+    if found is None:
+        raise OptionError(
+            f"the metric {metric!r} is for labels that are numbers",
+            expected="three or more different numbers, such as scores from 1 to 5",
+            got=", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else ""),
+            fix="omit --metric, or write the labels as numbers",
+        )
+    return found
 
 
 def memberships(labels: npt.ArrayLike, classes: int) -> Array:
@@ -129,6 +165,9 @@ def contributions_of(
         else:
             found = -np.log(np.maximum(np.where(truth > 0, chances, 1 - chances), least)).mean(axis=1)
         return found
+    if isinstance(measure, (MeanAbsoluteError, QuadraticKappa)):
+        given: Array = ordered_contributions(measure, measure.values, np.asarray(labels), chances.argmax(axis=1))
+        return given
     answers = answers_of(chances, multi_label=several, thresholds=thresholds)
     if measure.name == "macro_f1":
         return f1_contributions(truth, answers)
@@ -141,9 +180,10 @@ def contributions_of(
 def trivial_answer(measure: Measure, dataset: TextDataset) -> tuple[str, float] | None:
     """What knowing nothing of a text reaches, in words that complete "better than ...", and its figure.
 
-    Always the most frequent class of the training part; of several labels those that are best for all texts there: for
-    micro-F1 some of the most frequent, for macro-F1 all, where all have to be right the most frequent set. For a
-    ranking the same score for all; for a probability the shares of the training part.
+    Always the most frequent class of the training part, for the mean absolute error its median; of several labels those
+    that are best for all texts there: for micro-F1 some of the most frequent, for macro-F1 all, where all have to be
+    right the most frequent set. For a ranking the same score for all; for a probability the shares of the training
+    part.
     """
     if not len(dataset.test.labels):
         return None
@@ -156,6 +196,8 @@ def trivial_answer(measure: Measure, dataset: TextDataset) -> tuple[str, float] 
         chances = np.tile(shares, (tested, 1))
     else:
         answer = np.eye(len(names))[int(shares.argmax())]
+        if isinstance(measure, MeanAbsoluteError):
+            answer = np.eye(len(names))[_median(shares, measure.values)]
         if several and measure.name == "exact_match":
             sets, counts = np.unique(dataset.train.labels, axis=0, return_counts=True)
             answer = sets[int(counts.argmax())].astype(np.float64)
@@ -179,6 +221,12 @@ def _best_constant(shares: Array, measure: Measure) -> Array:
     found = np.zeros(len(shares))
     found[order[:count]] = 1.0
     return found
+
+
+def _median(shares: Array, values: Sequence[float]) -> int:
+    """The class whose number at least half of the texts do not exceed."""
+    order = np.argsort(values, kind="stable")
+    return int(order[int(np.searchsorted(shares[order].cumsum(), 0.5))])
 
 
 def _named(answer: Array, names: Sequence[str]) -> str:

@@ -59,7 +59,8 @@ class Measuring:
                 expected="as many labels as texts, at least one",
                 got=f"{len(texts)} texts, {len(given)} labels",
             )
-        return classification_metrics(self.predict_proba(texts), self._indices(given), self.label_names)
+        chances, truth = self.predict_proba(texts), self._indices(given)
+        return classification_metrics(chances, truth, self.label_names, intervals=True)
 
     def _indices(self, labels: Sequence[object]) -> list[int]:
         place_of = {name: index for index, name in enumerate(self.label_names)}

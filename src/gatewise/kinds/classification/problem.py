@@ -21,6 +21,7 @@ from gatewise.kinds.classification.figures import classification_metrics
 from gatewise.kinds.classification.label_figures import multi_label_metrics
 from gatewise.kinds.classification.measures import ACCURACY, contributions_of
 from gatewise.kinds.classification.network import SequenceClassifier, classification_loss
+from gatewise.kinds.classification.temperature import CALIBRATION_FILE, calibration_record, fit_temperature
 from gatewise.kinds.classification.thresholds import (
     THRESHOLD,
     THRESHOLDS_FILE,
@@ -31,7 +32,7 @@ from gatewise.kinds.classification.thresholds import (
 from gatewise.statistics.measure import Measure
 from gatewise.training.problem import Problem, StepLoss
 
-__all__ = ["ClassificationProblem", "predict_probabilities"]
+__all__ = ["ClassificationProblem", "predict_probabilities", "predict_scores", "probabilities_of"]
 
 _BATCH = 64
 
@@ -56,6 +57,7 @@ class ClassificationProblem(Problem):
         adversarial: size of the perturbation of adversarial training, see
             `gatewise.kinds.classification.adversarial`; 0: none.
         choose_thresholds: whether thresholds of labels are chosen on the validation part.
+        calibrated: whether a temperature of the scores is fitted on the validation part.
         columns: of texts and labels in the user's file, for the run to remember; None: as its settings have it.
         seen: makes the record of what was trained on, see `gatewise.data.seen`; None: the run keeps none.
     """
@@ -81,11 +83,13 @@ class ClassificationProblem(Problem):
         positive_weights: npt.NDArray[np.float64] | None = None,
         adversarial: float = 0.0,
         choose_thresholds: bool = False,
+        calibrated: bool = False,
         columns: tuple[str, str] | None = None,
         seen: Callable[[], Seen] | None = None,
     ) -> None:
         self.adversarial = adversarial
         self._seen, self.columns = seen, columns
+        self._calibrated = calibrated
         self._choose_thresholds = choose_thresholds and train_labels.ndim == 2
         self._metric = metric
         self.multi_label = train_labels.ndim == 2
@@ -146,7 +150,7 @@ class ClassificationProblem(Problem):
         return StepLoss(losses.mean(), plain.detach(), len(labels), sums)
 
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
-        """Loss, accuracy, macro-F1 and the metric on the validation part."""
+        """Loss, accuracy, macro-F1, figures of ordered labels, and the metric on the validation part."""
         chances = predict_probabilities(self.model, self.validation, weights, self.device, multi_label=self.multi_label)
         if self.multi_label:
             limits: npt.ArrayLike = THRESHOLD
@@ -157,6 +161,8 @@ class ClassificationProblem(Problem):
             return {**{name: getattr(labelled, name) for name in names}, "log_loss": labelled.loss}
         figures = classification_metrics(chances, self.validation_labels, self.label_names)
         found = {"loss": figures.loss, "accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
+        ordered = {name: getattr(figures, name) for name in ("mean_absolute_error", "quadratic_kappa")}
+        found |= {name: value for name, value in ordered.items() if value is not None}
         if self.metric.name not in found:
             found[self.metric.name] = self.metric.of(contributions_of(self.metric, chances, self.validation_labels))
         return found
@@ -172,11 +178,6 @@ class ClassificationProblem(Problem):
         share = min(max(figure, 1 / count), 1 - 1 / count)
         return math.sqrt(max(0.0, share * (1 - share)) / count)
 
-    @property
-    def kernel(self) -> dict[str, str]:
-        """What computed the recurrent layers."""
-        return self.model.kernel
-
     def probe(self) -> None:
         """Run the first batch."""
         batch = self.train.batch(np.arange(min(self.batch_size, len(self.train))))
@@ -191,13 +192,54 @@ class ClassificationProblem(Problem):
         return found if self._seen is None else {**found, SEEN_FILE: self._seen().to_dict()}
 
     def closing_files(self, weights: Callable[[], Mapping[str, Tensor]]) -> dict[str, dict[str, Any]]:
-        """The thresholds of labels, chosen on the validation part with the weights that are kept."""
-        if not self._choose_thresholds:
+        """The temperature of the scores, then the thresholds of labels, by the validation part and the kept weights."""
+        if not self._calibrated and not self._choose_thresholds:
             return {}
         kept = {name: value.to(self.device) for name, value in weights().items()}
-        chances = predict_probabilities(self.model, self.validation, kept, self.device, multi_label=True)
-        found = choose_thresholds(chances, self.validation_labels, self.metric.name)
-        return {THRESHOLDS_FILE: thresholds_record(self.label_names, found, self.metric.name)}
+        scores = predict_scores(self.model, self.validation, kept, self.device)
+        found = {}
+        if self._calibrated:
+            temperature = fit_temperature(scores, self.validation_labels, self._validation_weights())
+            found[CALIBRATION_FILE] = calibration_record(temperature, scores, self.validation_labels)
+            scores /= temperature
+        if self._choose_thresholds:
+            chances = probabilities_of(scores, multi_label=True)
+            limits = choose_thresholds(chances, self.validation_labels, self.metric.name)
+            found[THRESHOLDS_FILE] = thresholds_record(self.label_names, limits, self.metric.name)
+        return found
+
+    def _validation_weights(self) -> npt.NDArray[np.float64]:
+        """Factors of the validation texts' losses, (M,) or (M, C): of a class, the mean one of its training texts."""
+        labels = self.validation_labels
+        if self.multi_label:
+            factors = np.ones(labels.shape[1]) if self.positive_weights is None else self.positive_weights.numpy()
+            return np.where(labels > 0, factors, 1.0)
+        if self.weights is None:
+            return np.ones(len(labels))
+        classes = len(self.label_names)
+        trained, factors = self.train_labels.numpy(), self.weights.numpy()
+        sums, counts = np.bincount(trained, factors, classes), np.bincount(trained, minlength=classes)
+        return np.where(counts > 0, sums / np.maximum(counts, 1), 1.0)[labels]
+
+
+def predict_scores(
+    model: SequenceClassifier, texts: Ragged, weights: Mapping[str, Tensor] | None = None, device: str = "cpu"
+) -> npt.NDArray[np.float64]:
+    """Scores of each class for each text, (N, C), before softmax or sigmoid; arguments as `predict_probabilities`."""
+    result = np.empty((len(texts), model.head.out_features), dtype=np.float64)
+    model.eval()
+    with torch.inference_mode():
+        for batch in ordered_batches(texts, _BATCH):
+            arguments: tuple[Any, ...] = (torch.from_numpy(batch.values).to(device), torch.from_numpy(batch.lengths))
+            scores = model(*arguments) if weights is None else functional_call(model, dict(weights), arguments)
+            result[batch.rows] = scores.double().cpu().numpy()
+    return result
+
+
+def probabilities_of(scores: npt.NDArray[np.float64], *, multi_label: bool = False) -> npt.NDArray[np.float64]:
+    """Probabilities (N, C) of scores: their softmax, or each label's sigmoid."""
+    given = torch.from_numpy(scores)
+    return (given.sigmoid() if multi_label else given.softmax(dim=1)).numpy()
 
 
 def predict_probabilities(
@@ -217,12 +259,4 @@ def predict_probabilities(
         device: of the model.
         multi_label: whether each class is a yes or no of its own.
     """
-    result = np.empty((len(texts), model.head.out_features), dtype=np.float64)
-    model.eval()
-    with torch.inference_mode():
-        for batch in ordered_batches(texts, _BATCH):
-            arguments: tuple[Any, ...] = (torch.from_numpy(batch.values).to(device), torch.from_numpy(batch.lengths))
-            scores = model(*arguments) if weights is None else functional_call(model, dict(weights), arguments)
-            chances = scores.double().sigmoid() if multi_label else scores.double().softmax(dim=1)
-            result[batch.rows] = chances.cpu().numpy()
-    return result
+    return probabilities_of(predict_scores(model, texts, weights, device), multi_label=multi_label)

@@ -85,17 +85,32 @@ class _Example:
 
 
 @dataclass(frozen=True)
+class _Ordered:
+    """The figures of a model where labels are numbers, with their 95 % intervals."""
+
+    mean_absolute_error: float
+    quadratic_kappa: float
+    intervals: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class _Details:
     truth: tuple[int, ...] = ()
     examples: tuple[_Example, ...] = ()
+    ordered: Mapping[str, _Ordered] = field(default_factory=dict)
 
 
-def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
+def figures(comparison: Comparison | None) -> Mapping[str, FigureWords]:
     """The words for the figures of classifiers."""
     return {
         "accuracy": FigureWords("accuracy", percent=True),
         "macro_f1": FigureWords("macro-F1", percent=True, meaning="mean of the classes' F1, each counting the same"),
+        "f1_per_class": FigureWords("F1 of each class", percent=True),
         "auroc": FigureWords("AUROC", meaning="area under the ROC curve"),
+        "mean_absolute_error": FigureWords(
+            "mean absolute error", meaning="distance of the answered number from the true one"
+        ),
+        "quadratic_kappa": FigureWords("quadratic kappa", meaning="agreement beyond chance, far misses counting more"),
         "micro_f1": FigureWords("micro-F1", percent=True, meaning="F1 of all labels of all texts together"),
         "exact_match": FigureWords("exact match", percent=True, meaning="texts all of whose labels are right"),
         "precision": FigureWords("precision", percent=True),
@@ -162,6 +177,8 @@ def sections(page: Page) -> Sequence[Markup]:
         "unit": of,
         "per_label": _per_label(page, labels, tests) if several else [],
         "chosen": _data(page).chosen_thresholds,
+        "ordered_heads": [("mean absolute error", False), ("quadratic weighted kappa", False)],
+        "ordered_rows": _ordered(page),
         "label_heads": [("texts", False), *((page.titles[model.name], False) for model in page.models)],
         "figure_heads": [(head, False) for head in _CALIBRATION_HEADS],
         "figure_rows": [(each.name, each.figures) for each in found],
@@ -188,6 +205,22 @@ def _per_label(page: Page, labels: Sequence[str], tests: Mapping[str, Sequence[_
             for model in page.models
         ]
         rows.append((label, [f"{first[label].true:,}", *(words.percent(value) for value in values)]))
+    return rows
+
+
+def _ordered(page: Page) -> list[tuple[str, list[str]]]:
+    """Each model's figures where labels are numbers, in the order of the page."""
+    found = part_from(page.comparison.details, _Details, place="the record", at="details").ordered
+    rows = []
+    for model in page.models:
+        if (kept := found.get(model.name)) is None:
+            continue
+        cells = []
+        for name in ("mean_absolute_error", "quadratic_kappa"):
+            ends = kept.intervals.get(name, ())
+            sure = f" ({ends[0]:.3f}–{ends[1]:.3f})" if len(ends) == 2 else ""
+            cells.append(f"{getattr(kept, name):.3f}{sure}")
+        rows.append((model.name, cells))
     return rows
 
 

@@ -20,13 +20,23 @@ __all__ = [
     "PretrainingSpec",
 ]
 
+CALIBRATIONS = ("temperature", "none")
 CLASS_WEIGHTS = ("balanced", "none")
-METRICS = ("accuracy", "macro-f1", "auroc", "log-loss", "micro-f1", "exact-match")
+METRICS = (
+    "accuracy",
+    "macro-f1",
+    "auroc",
+    "log-loss",
+    "mean-absolute-error",
+    "quadratic-kappa",
+    "micro-f1",
+    "exact-match",
+)
 THRESHOLDS = ("validation", "0.5")
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
 DEFAULTS_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
     "model": {"bidirectional": True, "hidden_size": 256, "embeddings": "random"},
-    "training": {"warm_up": 0.1, "learning_rate": 2e-3},
+    "training": {"warm_up": 0.1, "learning_rate": 1e-3},
 }
 """Settings of the classifier whose default differs with pre-training."""
 
@@ -78,8 +88,9 @@ class DataSpec(Spec):
     unlabelled: str | None = setting(None, "File with further texts, one a line, for --pretrain.", is_path=True)
     metric: str | None = setting(
         None,
-        "Figure by which is chosen (epoch, settings) and compared: accuracy (usual), macro-f1, auroc, log-loss; with "
-        "--separator micro-f1 (usual), macro-f1, exact-match, auroc, log-loss.",
+        "Figure by which is chosen (epoch, settings) and compared: accuracy (usual), macro-f1, auroc, log-loss; "
+        "where labels are numbers mean-absolute-error, quadratic-kappa; with --separator micro-f1 (usual), macro-f1, "
+        "exact-match, auroc, log-loss.",
         choices=METRICS,
     )
     thresholds: str = setting(
@@ -133,6 +144,13 @@ class ModelSpec(Spec):
         "none",
         "Weights of the classes in the training loss: balanced (rare ones count more) or none.",
         choices=CLASS_WEIGHTS,
+    )
+    calibration: str = setting(
+        "temperature",
+        "temperature: after training, divide the scores by the number that makes the validation part's probabilities "
+        "right (Guo et al., 2017); or none.",
+        choices=CALIBRATIONS,
+        earlier="none",
     )
 
 

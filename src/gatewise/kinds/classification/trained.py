@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from gatewise.data import TextDataset, Vocabulary
 from gatewise.data.seen import Seen
@@ -21,6 +22,7 @@ from gatewise.kinds.classification.network import SequenceClassifier
 from gatewise.kinds.classification.preparation import prepare_texts, seen_texts, starting_vectors
 from gatewise.kinds.classification.problem import ClassificationProblem, predict_probabilities
 from gatewise.kinds.classification.spec import ModelSpec
+from gatewise.kinds.classification.temperature import CALIBRATION_FILE, read_temperature
 from gatewise.kinds.classification.thresholds import (
     THRESHOLD,
     THRESHOLDS_FILE,
@@ -51,6 +53,7 @@ class TrainedClassifier(Measuring, Trained):
         multi_label: whether a text may have several of the classes, or none.
         seen: hashes of what it was trained on; None: not known.
         thresholds: (C,) the probability from which on each label is answered; None: 0.5 for all.
+        uncalibrated: weights of the network, by name, as they were before the scores were divided by a temperature.
     """
 
     graph_module: ClassVar[str | None] = "gatewise.kinds.classification.graph"
@@ -65,8 +68,10 @@ class TrainedClassifier(Measuring, Trained):
         multi_label: bool = False,
         seen: Seen | None = None,
         thresholds: npt.NDArray[np.float64] | None = None,
+        uncalibrated: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.seen = seen
+        self._uncalibrated = uncalibrated or {}
         self.thresholds = np.full(len(label_names), THRESHOLD) if thresholds is None else thresholds
         self._chosen = thresholds is not None
         self.multi_label = multi_label
@@ -84,6 +89,10 @@ class TrainedClassifier(Measuring, Trained):
     def max_tokens(self) -> int:
         """Longer texts keep their first and last halves of this many tokens."""
         return _model_spec(self.spec).max_tokens
+
+    def kept_weights(self) -> Mapping[str, Tensor]:
+        """Those before the scores were divided by the run's temperature."""
+        return {**self.model.state_dict(), **self._uncalibrated}
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Probabilities of each class: (N, C), columns as ``label_names``; independent of the other texts.
@@ -117,7 +126,7 @@ class TrainedClassifier(Measuring, Trained):
         chances = self.predict_proba(list(split.texts))
         # data of today choose thresholds by default; a run from before there were any still answers from one half
         limits = part_thresholds(self.thresholds, dataset, part, chances) if self._chosen else self.thresholds
-        return evaluation(chances, split.labels, self.label_names, dataset.metric, limits)
+        return evaluation(chances, split.labels, self.label_names, dataset.metric, limits, split.groups)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
         """From raw texts to probabilities."""
@@ -191,10 +200,13 @@ def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         seed=spec.training.seed,
         device=spec.training.device,
         weights=training_weights(texts.train_labels, len(dataset.label_names), model.class_weight, dataset.weights),
-        metric=measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label),
+        metric=measure_of(
+            dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label, names=dataset.label_names
+        ),
         positive_weights=positive_weights(texts.train_labels, model.class_weight) if dataset.multi_label else None,
         adversarial=model.adversarial,
         choose_thresholds=dataset.chosen_thresholds,
+        calibrated=model.calibration == "temperature",
         columns=dataset.columns,
         seen=lambda: seen_texts(dataset),
     )
@@ -209,14 +221,36 @@ def open_run(run: RunFolder) -> TrainedClassifier:
     with torch.random.fork_rng():
         model = _network(_model_spec(spec), len(vocabulary), len(label_names))
     run.load_weights_into(model)
+    uncalibrated = _calibrate(run, model)
     several = run.content("vocabulary.json").get("multi_label") is True
     spec = _with_columns(spec, run.content("vocabulary.json").get("columns"))
     place = run.path / THRESHOLDS_FILE
     # runs of before there were thresholds, and those of one label a text, have none
     limits = read_thresholds(run.content(THRESHOLDS_FILE), label_names, place) if place.is_file() else None
     return TrainedClassifier(
-        spec, label_names, vocabulary, model, multi_label=several, seen=run.seen(), thresholds=limits
+        spec,
+        label_names,
+        vocabulary,
+        model,
+        multi_label=several,
+        seen=run.seen(),
+        thresholds=limits,
+        uncalibrated=uncalibrated,
     )
+
+
+def _calibrate(run: RunFolder, model: SequenceClassifier) -> dict[str, Tensor]:
+    """Divide the scores by the run's temperature, and return the head's weights of before; older runs have none."""
+    place = run.path / CALIBRATION_FILE
+    if not place.is_file():
+        return {}
+    temperature = read_temperature(run.content(CALIBRATION_FILE), place)
+    head = {"head.weight": model.head.weight, "head.bias": model.head.bias}
+    before = {name: value.detach().clone() for name, value in head.items()}
+    with torch.no_grad():
+        for value in head.values():
+            value /= temperature
+    return before
 
 
 def _with_columns(spec: RunSpec, columns: object) -> RunSpec:
@@ -280,13 +314,14 @@ def evaluation(
     label_names: Sequence[str],
     metric: str | None = None,
     thresholds: npt.ArrayLike = THRESHOLD,
+    groups: npt.NDArray[np.int64] | None = None,
 ) -> Evaluation:
     """Figures, and per text: predicted class, its probability, and that of the true class, to four decimals.
 
     Of several labels per text: the numbers of the labels predicted.
     """
     several = labels.ndim == 2
-    measure = measure_of(metric, len(label_names), multi_label=several)
+    measure = measure_of(metric, len(label_names), multi_label=several, names=label_names)
     contributions = contributions_of(measure, probabilities, labels, thresholds)
     if several:
         found = multi_label_metrics(probabilities, labels, label_names, thresholds).to_dict()
@@ -296,7 +331,8 @@ def evaluation(
             contributions,
             {"labels": [np.flatnonzero(row).tolist() for row in answers]},
         )
-    figures: Mapping[str, Any] = classification_metrics(probabilities, labels, label_names).to_dict()
+    measured = classification_metrics(probabilities, labels, label_names, intervals=True, groups=groups)
+    figures: Mapping[str, Any] = measured.to_dict()
     return Evaluation(
         {**figures, measure.name: measure.of(contributions)},
         contributions,

@@ -17,6 +17,7 @@ from gatewise.kinds.forecasting.series.ahead import cut_ahead
 from gatewise.kinds.forecasting.series.covariate_columns import Asked
 from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.loading import known_columns, read_table
+from gatewise.kinds.forecasting.series.signs import Marks
 from gatewise.kinds.forecasting.series.table import SeriesTable, frame_of_records, read_frame
 from gatewise.training.kind import Request
 from gatewise.training.request import check_ending
@@ -48,7 +49,8 @@ def predict(trained: Continuing, request: Request) -> None:
 
     Columns that are known for the future are read of the rows after the last target, and of ``--future``.
 
-    The CSV has the columns of group and time as in the file (``step`` where there is no time), one per target, and one
+    The CSV has the columns of group and time as in the file, several where they are the time together (``step`` where
+    there is none), one per target, and one
     per target and quantile, such as ``close_0.1``. ``--json`` prints one object with the same.
 
     Raises:
@@ -110,10 +112,12 @@ def _record(futures: list[Future], targets: tuple[str, ...], time: str | None, f
     """Forecasts for JSON: by series a list of steps with what the CSV has in its columns."""
     found = []
     for future in futures:
-        written = form.written(future.times)
+        cells = form.cells(future.times)
         steps: list[dict[str, Any]] = []
         for step in range(len(future.times)):
-            row: dict[str, Any] = {"step": step + 1} if time is None else {time: written[step]}
+            row: dict[str, Any] = {"step": step + 1}
+            if time is not None:
+                row = dict(zip(form.names(time), cells[step], strict=True))
             row |= {name: float(future.values[step, place]) for place, name in enumerate(targets)}
             for level in sorted(future.quantiles):
                 values = future.quantiles[level][step]
@@ -188,7 +192,7 @@ def _table(trained: Continuing, request: Request, frame: Any, places: list[str],
     """All columns of a frame, its known and static ones too."""
     columns = (*trained.targets, *trained.features)
     rules, asked = trained.rules(request.settings, request.file), Asked.as_trained(trained.covariates)
-    how = (trained.time, _group(trained), rules, asked, _decimal(trained, request))
+    how = (trained.time, _group(trained), rules, asked, _marks(trained, request))
     return read_table(frame, places, name, columns, *how, notice=False)[0]
 
 
@@ -211,13 +215,14 @@ def _future(trained: Continuing, request: Request, table: SeriesTable) -> Series
     frame, places = read_frame(file)
     rules = replace(trained.rules(request.settings, file), form=table.form)
     asked = Asked.as_trained(Covariates(trained.covariates.known))
-    how = (trained.time, _group(trained), rules, asked, _decimal(trained, request))
+    how = (trained.time, _group(trained), rules, asked, _marks(trained, request))
     return read_table(frame, places, file.name, (), *how, notice=False)[0]
 
 
-def _decimal(trained: Continuing, request: Request) -> str:
-    """The decimal mark of the file."""
-    return str(request.settings.get("decimal", trained.data_spec.decimal))
+def _marks(trained: Continuing, request: Request) -> Marks:
+    """The marks within the file's numbers: those of the training, unless one of them is named."""
+    given = {name: request.settings[name] for name in ("decimal", "thousands") if name in request.settings}
+    return Marks(**given) if given else trained.marks
 
 
 def _as_csv(
@@ -227,17 +232,17 @@ def _as_csv(
     writer = csv.writer(content, lineterminator="\n", delimiter=";" if decimal == "," else ",")
     levels = sorted(futures[0].quantiles)
     names = [*targets, *(f"{target}_{level:g}" for target in targets for level in levels)]
-    writer.writerow([*([group] if group else []), "step" if time is None else time, *names])
+    writer.writerow([*([group] if group else []), *(("step",) if time is None else form.names(time)), *names])
     for future in futures:
-        written = form.written(future.times)
+        cells = form.cells(future.times)
         for step in range(len(future.times)):
-            when: Any = step + 1 if time is None else written[step]
+            when: tuple[Any, ...] = (step + 1,) if time is None else cells[step]
             if time is not None and form.kind != "date":
-                when = when.replace(".", decimal)
+                when = (when[0].replace(".", decimal),)
             central = [f"{value:.8g}" for value in future.values[step]]
             spread = [
                 f"{future.quantiles[level][step, place]:.8g}" for place in range(len(targets)) for level in levels
             ]
             numbers = [word.replace(".", decimal) for word in (*central, *spread)]
-            writer.writerow([*([future.name] if group else []), when, *numbers])
+            writer.writerow([*([future.name] if group else []), *when, *numbers])
     return content.getvalue()

@@ -21,6 +21,7 @@ from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import Series, Windows
 from gatewise.kinds.forecasting.series.scaling import Scaling, fit_scaling
+from gatewise.kinds.forecasting.series.signs import Marks
 from gatewise.kinds.forecasting.series.table import SeriesTable
 from gatewise.kinds.forecasting.spec import SeriesSpec
 
@@ -38,7 +39,7 @@ class Continuing(ABC):
         spacing: what a step is.
         scalings: by name of the series.
         form: how the times of the training were written; None: not known.
-        time: the column of the times; None: rows follow each other.
+        time: the column of the times, or several with commas between them; None: rows follow each other.
         covariates: the columns known for the future too, and the constant ones.
     """
 
@@ -61,6 +62,11 @@ class Continuing(ABC):
         steps = self.data_spec.lookback
         assert steps is not None  # that of the data set, where the run's spec leaves it open
         return steps
+
+    @property
+    def marks(self) -> Marks:
+        """The marks within the numbers of the training's file."""
+        return Marks(self.data_spec.decimal, self.data_spec.thousands)
 
     @property
     @abstractmethod
@@ -134,6 +140,8 @@ class Continuing(ABC):
             names = ", ".join(name for name, _ in refused[:5]) + (" ..." if len(refused) > 5 else "")
             words = f"left out, with fewer than {self.lookback} steps without gaps at their end: {names}"
             warnings.warn(words, stacklevel=3)
+        if notes is not None:
+            notes += self._constants(known)
         futures: list[Future] = []
         for series in known:
             try:
@@ -142,6 +150,18 @@ class Continuing(ABC):
                 if not partial or (series is known[-1] and not futures):
                     raise
         return futures
+
+    def _constants(self, series: Sequence[Series]) -> list[str]:
+        """A note on series that were not trained on and never changed."""
+        count = len(self.targets)
+        unknown = [each for each in series if each.name not in self.scalings]
+        still = [each.name for each in unknown if not np.ptp(each.values[:, :count], axis=0).any()]
+        if not still:
+            return []
+        if not any(still):
+            return ["the series never changed: its forecast is its constant"]
+        shown = ", ".join(still[:5]) + (" ..." if len(still) > 5 else "")
+        return [f"series that never changed, whose forecast is their constant: {shown}"]
 
     def _continued(self, series: Series, count: int, form: TimeForm, ahead: Sequence[SeriesTable]) -> Future:
         """Forecast repeatedly until there are enough steps."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,16 +12,17 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from gatewise.errors import DataError, OptionError
+from gatewise.kinds.forecasting.folds import errors_of_fold, numbered
 from gatewise.kinds.forecasting.frames import Shape, read_rows
-from gatewise.kinds.forecasting.series.ahead import cut_ahead, some_rows
-from gatewise.kinds.forecasting.series.axis import Spacing
+from gatewise.kinds.forecasting.series.ahead import cut_ahead
 from gatewise.kinds.forecasting.series.building import Future
 from gatewise.kinds.forecasting.series.covariate_columns import Asked
 from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.loading import read_table, series_from_table
-from gatewise.kinds.forecasting.series.noticed import refuse_unused_times
+from gatewise.kinds.forecasting.series.noticed import notice_time, refuse_unused_times
 from gatewise.kinds.forecasting.series.reading import TimeRules
-from gatewise.kinds.forecasting.series.table import SeriesTable, column_names
+from gatewise.kinds.forecasting.series.signs import Marks
+from gatewise.kinds.forecasting.series.table import SeriesTable, column_names, time_columns
 from gatewise.kinds.forecasting.until import seen_rows
 from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener, RunResult
@@ -41,8 +42,9 @@ _SHARES = (0.85, 1.0)
 class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback"), omit=("future",)):
     """Forecast series with a recurrent network; works in ``clone`` and with ``get_params`` and ``set_params``.
 
-    The last 15 % of all times are the validation part. Without ``time`` the index is read, if it holds times;
-    without ``target`` all numeric columns without another role are forecast.
+    The last 15 % of all times are the validation part. Without ``time`` the index is read, if it holds times, or has a
+    year and a month (or quarter, ...) as levels; without ``target`` all numeric columns without another role are
+    forecast. Rows after the last target of a series, whose targets are missing, are forecast, not filled.
 
     {settings}
 
@@ -76,7 +78,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             OptionError: an argument of the constructor is out of range.
         """
         spec, whole, targets, features, shape = self._read(frame)
-        table, ahead = cut_ahead(whole, len(targets), empty=False)
+        table, ahead = cut_ahead(whole, len(targets))
         horizon, lookback = int(self.horizon), None if self.lookback is None else int(self.lookback)
         dataset = series_from_table(
             table,
@@ -133,7 +135,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             table, ahead, shape = self._table, self._ahead, self._shape
         else:
             whole, *_, shape = self._read(frame, Asked.as_trained(self._trained.covariates))[1:]
-            table, ahead = cut_ahead(whole, len(self._trained.targets), empty=False)
+            table, ahead = cut_ahead(whole, len(self._trained.targets))
         if table is None:
             raise DataError(
                 "a forecaster that was opened has no series of its own", fix="give the series to continue: frame=..."
@@ -151,11 +153,13 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             for level in sorted(future.quantiles):
                 for place, name in enumerate(self._trained.targets):
                     columns[f"{name}_{level:g}"] = future.quantiles[level][:, place]
-            part = pd.DataFrame(columns, index=shape.times(table.form.index(future.times)).rename(time or _INDEX))
+            index = shape.times(table.form.index(future.times))
+            part = pd.DataFrame(columns, index=index if table.form.columns else index.rename(time or _INDEX))
             parts.append(part if group is None else pd.concat({future.name: part}, names=[group]))
         found = pd.concat(parts)
         if shape.time_first and group is not None:
-            found = found.swaplevel().sort_index(level=0, sort_remaining=False, kind="stable")
+            order = np.argsort(np.concatenate([each.times for each in futures]), kind="stable")
+            found = found.reorder_levels([*range(1, found.index.nlevels), 0]).iloc[order]
         return found.iloc[:, 0] if shape.single and found.shape[1] == 1 else found
 
     def backtest(self, frame: pd.DataFrame | pd.Series[Any], folds: int = 3, *, refit: bool = True) -> pd.DataFrame:
@@ -186,9 +190,9 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         if not refit:
             check_is_fitted(self)
         _, whole, targets, _, shape = self._read(frame, None if refit else Asked.as_trained(self._trained.covariates))
-        table, _ = cut_ahead(whole, len(targets), empty=False)
+        table, _ = cut_ahead(whole, len(targets))
         frame = frame.iloc[_kept(whole, table)]
-        times = _numbered(table.groups) if table.times is None else table.times
+        times = numbered(table.groups) if table.times is None else table.times
         every = np.unique(times)
         rows = []
         for fold in range(folds, 0, -1):
@@ -200,7 +204,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             model: Forecaster = clone(self).fit(_rows(frame, known)) if refit else self
             origin = shape.times(table.form.index(every[end - 1 : end]))[0]
             seen = _seen(model, table, times) & ahead
-            found = _errors(model, table, times, known, ahead, targets, origin)
+            found = errors_of_fold(model._trained, table, times, known, ahead, targets, origin)
             rows += [{**row, "in_training": bool(seen.any())} for row in found]
         result = pd.DataFrame(rows)
         if result["in_training"].any():
@@ -210,6 +214,44 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
                 stacklevel=2,
             )
         return result
+
+    def score(self, frame: pd.DataFrame | pd.Series[Any], y: object = None) -> float:
+        """Which fraction of persistence's squared error the forecasts save: the skill of `gatewise evaluate`.
+
+        ::
+
+            score = 1 - MSE / MSE of persistence
+
+        1 is a perfect forecast, 0 one as good as repeating the last value, below 0 a worse one. It is no R², which
+        compares with the mean of the values measured: of a series with a trend nobody could have forecast that.
+
+        Measured are all windows of the frame (look-back and horizon) whose steps ahead lie behind the rows of the fit;
+        each error is divided by its target's deviation in the training part. Where there is no such window, those of
+        the last 20 % of all times are measured, with a warning. What `backtest` measures is in the targets' own units,
+        one horizon after the other.
+
+        Args:
+            frame: as for `fit`; with the rows before the steps that are measured.
+            y: nothing; for scikit-learn, which scores with two arguments.
+
+        Returns:
+            The score; NaN where persistence makes no error, since the targets do not move.
+
+        Raises:
+            DataError: no window fits in.
+        """
+        check_is_fitted(self)
+        from gatewise.kinds.forecasting.evaluating import backtest
+
+        table = self._read(frame, Asked.as_trained(self._trained.covariates))[1]
+        found = backtest(self._trained, table, "the frame")
+        if found.in_training is not False:
+            warnings.warn(
+                "the score measures rows that the network was trained on, or may have been, so it flatters it: give "
+                "later rows",
+                stacklevel=2,
+            )
+        return float("nan") if found.skill is None else found.skill
 
     def _keep(self, run: RunFolder, trained: Trained, result: RunResult) -> None:
         super()._keep(run, trained, result)
@@ -225,13 +267,20 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             frame, self.time, self.group, self.target, self.features, covariates
         )
         features = column_names(self.features)
+        marks = Marks(self.decimal, self.thousands) if asked is None else self._trained.marks
         asked = asked or Asked.named(known, static, group)
         places = [f"row {number}" for number in range(len(rows))]
         rules = TimeRules(self.date_format, self.timezone)
-        columns = (*targets, *features)
+        said: list[str] = []
         if time is None and self.target is None:
-            refuse_unused_times(rows, places, "the frame", (*columns, *known, *static), group, rules)
-        table, time = read_table(rows, places, "the frame", columns, time, group, rules, asked, self.decimal)
+            taken = (*features, *covariates)
+            refuse_unused_times(rows, places, "the frame", taken, group, rules)
+            time, said = notice_time(rows, places, taken, group, rules)
+            # of the columns of numbers, a year and a month are not forecast
+            targets = _but(targets, time_columns(time, rows))
+        columns = (*targets, *features)
+        table, time = read_table(rows, places, "the frame", columns, time, group, rules, asked, marks)
+        table = replace(table, notes=[*said, *table.notes])
         given = {
             "target": ",".join(targets),
             "features": ",".join(features) or None,
@@ -260,7 +309,21 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         places = [f"row {number} of the future" for number in range(len(frame))]
         rules = TimeRules(self.date_format, self.timezone, table.form)
         asked = Asked.as_trained(Covariates(covariates.known))
-        return read_table(frame, places, "the future", (), data.time, data.group, rules, asked, self.decimal)[0]
+        return read_table(frame, places, "the future", (), data.time, data.group, rules, asked, self._trained.marks)[0]
+
+
+def _but(targets: tuple[str, ...], times: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns of numbers that are no times.
+
+    Raises:
+        DataError: all are.
+    """
+    found = tuple(name for name in targets if name not in times)
+    if not found:
+        raise DataError(
+            "there is no column of numbers to forecast", got=f"times: {', '.join(times)}", fix="name one with target="
+        )
+    return found
 
 
 def _kept(whole: SeriesTable, past: SeriesTable) -> list[int]:
@@ -280,61 +343,3 @@ def _seen(model: Forecaster, table: SeriesTable, times: np.ndarray[Any, Any]) ->
     for name in dict.fromkeys(table.groups):
         found[names == name] = seen_rows(model._trained.until, name, times[names == name], table.form)
     return found
-
-
-def _numbered(groups: Sequence[str]) -> np.ndarray[Any, Any]:
-    """(N,) the place of each row in its own series, where there are no times."""
-    names = pd.Series(list(groups), dtype=object)
-    return names.groupby(names, sort=False).cumcount().to_numpy(dtype=np.float64)
-
-
-def _errors(
-    model: Forecaster,
-    table: SeriesTable,
-    times: np.ndarray[Any, Any],
-    known: np.ndarray[Any, Any],
-    ahead: np.ndarray[Any, Any],
-    targets: Sequence[str],
-    origin: Any,
-) -> list[dict[str, Any]]:
-    """Errors of one fold, by target."""
-    truths: list[np.ndarray[Any, Any]] = []
-    found: list[np.ndarray[Any, Any]] = []
-    last: list[np.ndarray[Any, Any]] = []
-    names = np.array(table.groups, dtype=object)
-    past, later = (some_rows(table, np.flatnonzero(rows)) for rows in (known, ~known))
-    for future in model._trained.future(past, ahead=[later], partial=True):
-        mine = names == future.name
-        rows = np.flatnonzero(mine & ahead)
-        rows = rows[np.argsort(times[rows], kind="stable")]
-        before = np.flatnonzero(mine & known)
-        before = before[np.argsort(times[before], kind="stable")]
-        rows, steps = _steps(rows, times, future.times, model._trained.spacing)
-        truths.append(table.values[rows, : len(targets)])
-        found.append(future.values[steps])
-        latest = pd.DataFrame(table.values[before, : len(targets)]).ffill().to_numpy()[-1:]
-        last.append(np.repeat(latest, len(rows), axis=0))
-    truth, forecast, naive = np.concatenate(truths), np.concatenate(found), np.concatenate(last)
-    return [
-        {
-            "origin": origin,
-            "target": name,
-            "mean_absolute_error": float(np.nanmean(np.abs(forecast - truth)[:, place])),
-            "root_mean_squared_error": float(np.sqrt(np.nanmean((forecast - truth)[:, place] ** 2))),
-            "persistence_mean_absolute_error": float(np.nanmean(np.abs(naive - truth)[:, place])),
-            "persistence_root_mean_squared_error": float(np.sqrt(np.nanmean((naive - truth)[:, place] ** 2))),
-        }
-        for place, name in enumerate(targets)
-    ]
-
-
-def _steps(
-    rows: np.ndarray[Any, Any], times: np.ndarray[Any, Any], forecast: np.ndarray[Any, Any], spacing: Spacing
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The rows that were forecast, and which step each of them is: by its time, or its place where a row is a step."""
-    if spacing.rule not in ("even", "calendar"):
-        count = min(len(rows), len(forecast))
-        return rows[:count], np.arange(count)
-    step = np.timedelta64(round(1e6 * spacing.step), "us") if forecast.dtype.kind == "M" else spacing.step
-    near = np.abs(times[rows][:, None] - forecast) < step / 4
-    return rows[near.any(axis=1)], near.argmax(axis=1)[near.any(axis=1)]

@@ -121,6 +121,14 @@ def backtest(trained: TrainedForecaster | ExportedForecaster, table: SeriesTable
     if in_training is None:
         notes.append("whether the network was trained on these steps is not known; the last 20 % of them are measured")
     scalings = trained.scalings_of(series)
+    unknown = [each for each in series if each.name not in trained.scalings]
+    still = [each.name for each in unknown if _never_moved(each, len(trained.targets))]
+    if still:
+        which = f" of {', '.join(still[:5])}{' ...' * (len(still) > 5)}" if any(still) else ""
+        notes.append(
+            f"targets{which} never changed before the steps that are measured: they have no deviation, and their "
+            "errors are divided by 1"
+        )
     naive = evaluate_forecasts(dataset, scalings, "test", baseline_models.persistence(dataset, windows))
     steps = [(series[place].times, origin) for place, origin in zip(*windows, strict=True)]
     first = min(times[origin + 1] for times, origin in steps)
@@ -148,6 +156,12 @@ def _cut(
     late_starts = [max(1, min(split.borders[1], len(split.times) - data.horizon)) for split in shares]
     series = [_from(each, max(start, trained.lookback)) for each, start in zip(raw, late_starts, strict=True)]
     return series, True if known else None
+
+
+def _never_moved(series: Series, targets: int) -> bool:
+    """Whether a target is constant before the first step that is measured."""
+    before = series.values[: series.borders[0], :targets]
+    return bool(len(before)) and not np.ptp(before, axis=0).all()
 
 
 def _from(series: RawSeries, start: int) -> Series:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from gatewise.errors import DataError
-from gatewise.kinds.forecasting.series.table import column_names
+from gatewise.kinds.forecasting.series.table import column_names, time_columns
+from gatewise.kinds.forecasting.series.together import may_be_together
 
 __all__ = ["Rows", "Shape", "read_rows"]
 
@@ -57,7 +58,7 @@ def read_rows(
 
     Args:
         given: the frame or series.
-        time: column of the times; None: the index, if it holds times.
+        time: column of the times, or several with commas between them; None: the index, if it holds times.
         group: column that tells series apart; None: the other level of an index with two.
         target: columns to forecast; None: all columns of numbers that are nothing else.
         features: further columns to read.
@@ -79,7 +80,12 @@ def read_rows(
     index = frame.index
     frame = frame.reset_index(drop=True)
     shape = Shape(_period(index), False, isinstance(given, pd.Series))
-    if isinstance(index, pd.MultiIndex):
+    parts = _parts(index, time, frame)
+    if parts:
+        time, group, levels = _spread(index, parts, group, list(frame.columns))
+        frame = frame.assign(**levels)
+        shape = shape._replace(time_first=group in levels and next(iter(levels)) != group)
+    elif isinstance(index, pd.MultiIndex):
         time, group, levels = _levels(index, time, group, list(frame.columns))
         frame = frame.assign(**levels)
         first = next((name for name in levels if name in (time, group)), None)
@@ -93,12 +99,41 @@ def read_rows(
         periods = pd.PeriodIndex(frame[time])
         shape = shape._replace(period=str(periods.freqstr))
         frame = frame.assign(**{time: periods.to_timestamp()})
-    taken = {time, group, *column_names(features), *covariates}
+    taken = {*time_columns(time, frame), group, *column_names(features), *covariates}
     numbers = [name for name in frame.columns if name not in taken and _is_number(frame[name])]
     targets = column_names(target) or tuple(numbers)
     if not targets:
         raise DataError("there is no column of numbers to forecast", got=", ".join(frame.columns))
     return Rows(frame, time, group, targets, shape)
+
+
+def _parts(index: pd.Index[Any], time: str | None, frame: pd.DataFrame) -> tuple[str, ...]:
+    """The levels of an index that are one time together, by their names: a year and a month."""
+    levels = {str(name): index.get_level_values(place) for place, name in enumerate(index.names) if name is not None}
+    if time is not None:
+        asked = column_names(time, [*frame.columns, *levels])
+        return asked if len(asked) > 1 and time not in frame and set(asked) <= set(levels) else ()
+    if len(levels) < 2 or any(isinstance(level, (pd.DatetimeIndex, pd.PeriodIndex)) for level in levels.values()):
+        return ()
+    found = may_be_together(pd.DataFrame({name: list(level) for name, level in levels.items()}), (), ())
+    return next(found, ())
+
+
+def _spread(
+    index: pd.Index[Any], parts: tuple[str, ...], group: str | None, columns: list[str]
+) -> tuple[str, str | None, dict[str, Any]]:
+    """Names of time and group, and the levels as columns, of an index several of whose levels are one time."""
+    others = [str(name) for name in index.names if str(name) not in parts]
+    if len(others) > 1:
+        raise DataError(
+            "the index has more than one level besides the time",
+            expected=f"{', '.join(parts)}, and one level that tells series apart",
+            got=", ".join(map(str, index.names)),
+            fix="join them into one column, and name it with group=",
+        )
+    names = [str(name) for name in index.names]
+    levels = {name: index.get_level_values(place) for place, name in enumerate(names) if name not in columns}
+    return ",".join(parts), others[0] if others and group is None else group, levels
 
 
 def _levels(

@@ -12,7 +12,8 @@ from gatewise.export.graph import Example, Graph, GraphBuilder, spread
 from gatewise.export.graph.layers import stack_of
 from gatewise.kinds.forecasting.exported import window_inputs
 from gatewise.kinds.forecasting.figures import MEAN_SQUARED_ERROR
-from gatewise.kinds.forecasting.network import _LEAST_DEVIATION
+from gatewise.kinds.forecasting.network import _LEAST_DEVIATION, SCALED
+from gatewise.kinds.forecasting.onnx_program import program_of
 from gatewise.kinds.forecasting.series.loading import known_columns
 from gatewise.kinds.forecasting.series.records import Windows
 from gatewise.statistics.measure import Measure
@@ -76,7 +77,7 @@ class _Forecast:
         groups = [self._group(past, ahead, target) for target in range(self.targets // model.alone)]
         found = build.convert(self._sorted(build.concat(groups)), wide=True)
         build.output("forecast", self._restored(found, raw, mean, deviation))
-        return build.graph(self._metadata())
+        return build.graph(self._metadata(), program=program_of())
 
     def _metadata(self) -> dict[str, Any]:
         trained, data = self.trained, self.trained.data_spec
@@ -106,7 +107,7 @@ class _Forecast:
         """The settings with which another file is read; nothing of where the training file was."""
         data = self.trained.data_spec
         group = known_columns(data.data, data.time, data.target, data.group)[2]
-        names = ("date_format", "timezone", "decimal", "lookback", "horizon", "transform")
+        names = ("date_format", "timezone", "decimal", "thousands", "lookback", "horizon", "transform")
         return {"data": "model.onnx", "group": group, **{name: getattr(data, name) for name in names}}
 
     def _scaling(self) -> tuple[str, str]:
@@ -180,11 +181,10 @@ class _Forecast:
         fixed = [build.slice(past, read, width)] if width > read else []
         windows = build.slice(past, 0, read)
         level = scale = None
-        if model.normalisation == "last":
-            level = build.pool(windows, "last")
-        elif model.normalisation == "standard":
-            level = build.pool(windows, "mean")
-            scale = build.apply("sqrt", build.apply("add", self._variance(windows, level), _VARIANCE))
+        if model.normalisation != "none":
+            level = build.pool(windows, "mean" if model.normalisation == "standard" else "last")
+        if model.normalisation in SCALED:
+            scale = build.apply("sqrt", build.apply("add", self._variance(windows), _VARIANCE))
         windows = windows if level is None else build.apply("sub", windows, level)
         windows = windows if scale is None else build.apply("div", windows, scale)
         if ahead is not None and model.known_normalisation != "none":
@@ -192,8 +192,8 @@ class _Forecast:
             fixed = [known, *([build.slice(fixed[0], model.known, width - read)] if model.static else [])]
         return _Window(build.concat([windows, *fixed]), level, scale, ahead)
 
-    def _variance(self, values: str, mean: str) -> str:
-        moved = self.build.apply("sub", values, mean)
+    def _variance(self, values: str) -> str:
+        moved = self.build.apply("sub", values, self.build.pool(values, "mean"))
         return self.build.pool(self.build.apply("mul", moved, moved), "mean")
 
     def _known(self, past: str, ahead: str) -> tuple[str, str]:
@@ -201,10 +201,10 @@ class _Forecast:
         build, model = self.build, self.model
         mask = model._relative.cpu().numpy().astype(np.float32)
         relative = build.weight(mask, "known.relative")
-        level = build.pool(past, "last" if model.known_normalisation == "last" else "mean")
+        level = build.pool(past, "mean" if model.known_normalisation == "standard" else "last")
         scale = None
-        if model.known_normalisation == "standard":
-            deviation = build.apply("sqrt", self._variance(past, level))
+        if model.known_normalisation in SCALED:
+            deviation = build.apply("sqrt", self._variance(past))
             deviation = build.apply("max", deviation, _LEAST_DEVIATION)
             scale = build.apply(
                 "add", build.apply("mul", deviation, relative), build.weight(1 - mask, "known.absolute")

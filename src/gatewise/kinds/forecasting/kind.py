@@ -38,7 +38,7 @@ class ForecastingKind(Kind):
     amount: ClassVar[Amount] = Amount(least=20, most=400, patience=5)
     known: ClassVar[tuple[str, ...]] = ("stocks", "sp500", "nasdaq", "ett", "etth1", "etth2")
     files: ClassVar[tuple[str, ...]] = ("scaler.json",)
-    prediction_settings: ClassVar[tuple[str, ...]] = ("date_format", "timezone", "decimal", "future")
+    prediction_settings: ClassVar[tuple[str, ...]] = ("date_format", "timezone", "decimal", "thousands", "future")
     estimators: ClassVar[Mapping[str, str]] = {"Forecaster": "gatewise.kinds.forecasting.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.forecasting.report"
 
@@ -63,6 +63,7 @@ class ForecastingKind(Kind):
             date_format=data.date_format,
             timezone=data.timezone,
             decimal=data.decimal,
+            thousands=data.thousands,
             horizon=data.horizon,
             lookback=data.lookback,
             download=data.download,

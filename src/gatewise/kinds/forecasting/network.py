@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from gatewise.errors import OptionError
 from gatewise.nn import Recurrent
 
-__all__ = ["Forecaster", "spread_states"]
+__all__ = ["SCALED", "Forecaster", "spread_states"]
 
+SCALED = ("standard", "last-scaled")
+"""The normalisations that divide by the window's deviation."""
 # in deviations of the training part
 _LEAST_DEVIATION = 0.1
 
@@ -54,8 +56,8 @@ class Forecaster(nn.Module):
         dropout: p between layers and before the head.
         decoding: ``direct``, ``recursive`` or ``segments``.
         segment_length: w; where it does not divide the look-back, the oldest values are left out.
-        normalisation: per window: ``none``, ``last`` (the last value is subtracted) or ``standard`` (mean and deviation
-            of the window; Kim et al., 2022); forecasts are scaled back.
+        normalisation: per window: ``none``, ``last`` (the last value is subtracted), ``standard`` (mean and deviation
+            of the window; Kim et al., 2022) or ``last-scaled`` (last value and deviation); forecasts are scaled back.
         channel_independent: every target is read separately, with the features, by the same weights.
         channel_embedding: of independent channels with ``segments``: an embedding says which target is forecast.
         shortcut: a linear map of the targets' windows, the same for all targets, is added to the forecast, which then
@@ -64,7 +66,7 @@ class Forecaster(nn.Module):
         known: N.
         static: S.
         relative: of the known columns, which are normalised by the window; empty: none.
-        known_normalisation: of those, as ``normalisation``, which is meant by None. ``standard`` divides by at least a
+        known_normalisation: of those, as ``normalisation``, which is meant by None. A deviation counts at least a
             tenth of the scale, so that a change after a constant window stays small.
 
     Raises:
@@ -221,10 +223,9 @@ class Forecaster(nn.Module):
         past = past[:, :, : self.alone + self.features]
         level = past.new_zeros(1, 1, past.shape[2])
         scale = torch.ones_like(level)
-        if self.normalisation == "last":
-            level = past[-1:]
-        elif self.normalisation == "standard":
-            level = past.mean(dim=0, keepdim=True)
+        if self.normalisation != "none":
+            level = past.mean(dim=0, keepdim=True) if self.normalisation == "standard" else past[-1:]
+        if self.normalisation in SCALED:
             scale = (past.var(dim=0, unbiased=False, keepdim=True) + 1e-5).sqrt()
         windows = past if self.normalisation == "none" else (past - level) / scale
         if ahead is not None and self.known_normalisation != "none":
@@ -236,9 +237,9 @@ class Forecaster(nn.Module):
 
     def _normalised_known(self, past: Tensor, ahead: Tensor) -> tuple[Tensor, Tensor]:
         """Known columns of past and future without the window's level and scale; zeros and ones as they are."""
-        level, scale = past[-1:], torch.ones_like(past[-1:])
-        if self.known_normalisation == "standard":
-            level = past.mean(dim=0, keepdim=True)
+        level = past.mean(dim=0, keepdim=True) if self.known_normalisation == "standard" else past[-1:]
+        scale = torch.ones_like(level)
+        if self.known_normalisation in SCALED:
             scale = past.std(dim=0, unbiased=False, keepdim=True).clamp(min=_LEAST_DEVIATION)
         level = torch.where(self._relative, level, torch.zeros_like(level))
         scale = torch.where(self._relative, scale, torch.ones_like(scale))

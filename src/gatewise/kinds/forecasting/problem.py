@@ -94,11 +94,6 @@ class ForecastingProblem(Problem):
             "mean_absolute_error": absolute,
         }
 
-    @property
-    def kernel(self) -> dict[str, str]:
-        """What computed the recurrent layers."""
-        return self.model.kernel
-
     def probe(self) -> None:
         """Run the first batch."""
         chosen = np.arange(min(self.batch_size, self.examples_per_epoch))

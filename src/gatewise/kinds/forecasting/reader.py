@@ -13,11 +13,13 @@ from torch import Tensor
 
 from gatewise.errors import DataError
 from gatewise.kinds.forecasting.network import Forecaster
+from gatewise.kinds.forecasting.series.ahead import cut_ahead, known_ahead
 from gatewise.kinds.forecasting.series.building import raw_series, whole
 from gatewise.kinds.forecasting.series.covariate_columns import Asked
+from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.loading import known_columns, read_table
 from gatewise.kinds.forecasting.series.records import Series, Windows
-from gatewise.kinds.forecasting.series.table import read_frame
+from gatewise.kinds.forecasting.series.table import SeriesTable, read_frame
 from gatewise.training.kind import RecurrentInputs
 from gatewise.training.prefixes import STEPS_AT_ONCE
 from gatewise.training.reader import Array, Reader, ReadInput, Step
@@ -32,6 +34,7 @@ _BASELINES = {
     "none": "the training mean of every column",
     "last": "every value as the last one of the window",
     "standard": "every value at the mean of the window",
+    "last-scaled": "every value as the last one of the window",
 }
 
 
@@ -80,7 +83,8 @@ class SeriesReader(Reader):
     def parse(self, given: Any) -> ReadInput:
         """(T, C) numbers, at least as many rows as the look-back, or a table's file: its (first) series' last window.
 
-        Where columns are known for the future, the window ends one horizon before the last row.
+        The window ends at the last row that has a target; where columns are known for the future, and the rows after
+        it are fewer than the horizon, so many rows earlier.
 
         Raises:
             DataError: too few rows, other columns, or a file that cannot be read.
@@ -120,12 +124,27 @@ class SeriesReader(Reader):
             raise DataError(f"{file} does not exist", fix="name a table with the columns of the training")
         frame, places = read_frame(file)
         data = trained.data_spec
-        group = known_columns(data.data, data.time, data.group, None)[1]
+        group = known_columns(data.data, data.time, data.target, data.group)[2]
         columns = (*trained.targets, *trained.features)
-        how = (trained.time, group, trained.rules({}, file), Asked.as_trained(trained.covariates), data.decimal)
-        table = read_table(frame, places, file.name, columns, *how, notice=False)[0]
+        how = (trained.time, group, trained.rules({}, file), Asked.as_trained(trained.covariates), trained.marks)
+        whole_table = read_table(frame, places, file.name, columns, *how, notice=False)[0]
+        table, ahead = cut_ahead(whole_table, len(trained.targets))
         raw, _, _ = raw_series(table, columns, trained.spacing)
-        return whole(raw[0], trained.lookback)
+        series = whole(raw[0], trained.lookback)
+        return series if ahead is None else self._with_future(series, ahead, table.form)
+
+    def _with_future(self, series: Series, ahead: SeriesTable, form: TimeForm) -> Series:
+        """A series with the rows after its last target, of which the known columns alone are read."""
+        covariates, count = self.trained.covariates, min(self.model.horizon, ahead.groups.count(series.name))
+        if not count:
+            return series
+        how = (covariates.columns("known"), series.name, series.times[-1], count, self.trained.spacing, form)
+        times, known = known_ahead([ahead], *how)
+        rows = np.repeat(series.values[-1:], count, axis=0)
+        rows[:, rows.shape[1] - known.shape[1] :] = known
+        return replace(
+            series, values=np.concatenate([series.values, rows]), times=np.concatenate([series.times, times])
+        )
 
     def _read(self, series: Series, origin: int, truth: str | None) -> ReadInput:
         size, horizon = self.model.lookback, self.model.horizon

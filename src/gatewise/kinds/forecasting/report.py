@@ -36,7 +36,7 @@ class _Predictions:
     fans: tuple[Fan, ...] = field(default=())
 
 
-def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
+def figures(comparison: Comparison | None) -> Mapping[str, FigureWords]:
     """The words for the figures of forecasts."""
     short = partial(FigureWords, percent=False)
     return {

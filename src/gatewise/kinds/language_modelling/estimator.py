@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["LanguageModel"]
 
 
-class LanguageModel(RunEstimator, task="language-modelling", first=("cell",)):
+class LanguageModel(RunEstimator, task="language-modelling", first=("cell",), omit=("encoding",)):
     """Fit a language model to running text; generate text and compute the perplexity of texts.
 
     {settings}

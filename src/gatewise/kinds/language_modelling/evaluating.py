@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gatewise.kinds.language_modelling.tokens import TokenVocabulary
     from gatewise.kinds.language_modelling.trained import TrainedLanguageModel
 
-__all__ = ["TextEvaluation", "documents_of", "evaluate_text"]
+__all__ = ["TextEvaluation", "documents_of", "evaluate_text", "evaluate_texts"]
 
 _LEAST = 10
 _SHOWN = 5
@@ -38,7 +38,7 @@ class TextEvaluation:
         tokens: how many were predicted.
         characters: of the text, as the tokens write it.
         documents: how many there are.
-        document: what a document is: ``paragraph`` (blank lines separate them) or ``line``.
+        document: what a document is: ``paragraph`` (blank lines separate them), ``line``, or ``file`` of a folder.
         unknown_share: share of the tokens that the model reads as the unknown one.
         unknown: the most frequent of those, as written.
         notes: what matters for the figures, a sentence each.
@@ -107,9 +107,32 @@ def evaluate_text(trained: TrainedLanguageModel, text: str) -> TextEvaluation:
     Raises:
         DataError: the text has no token.
     """
-    vocabulary = trained.vocabulary
-    words = vocabulary.kind in ("word", "spaced-word")
-    documents, document = documents_of(text.splitlines(), blank=not words)
+    return _measured(trained, *documents_of(text.splitlines(), blank=not _reads_words(trained)))
+
+
+def evaluate_texts(trained: TrainedLanguageModel, texts: Sequence[str]) -> TextEvaluation:
+    """Measure on texts that follow each other; they are the documents where they are enough for an interval.
+
+    Args:
+        trained: the network.
+        texts: running text, as of the files of a folder.
+
+    Raises:
+        DataError: the texts have no token.
+    """
+    if len(texts) < _LEAST:
+        return evaluate_text(trained, "\n".join(text.removesuffix("\n") for text in texts))
+    words = _reads_words(trained)
+    lines = [[line for line in text.splitlines() if line.strip() or not words] for text in texts]
+    return _measured(trained, [each for each in lines if each], "file")
+
+
+def _reads_words(trained: TrainedLanguageModel) -> bool:
+    return trained.vocabulary.kind in ("word", "spaced-word")
+
+
+def _measured(trained: TrainedLanguageModel, documents: Sequence[list[str]], document: str) -> TextEvaluation:
+    vocabulary, words = trained.vocabulary, _reads_words(trained)
     encoded = [vocabulary.encode(lines) for lines in documents]
     if not sum(map(len, encoded)):
         raise DataError("the text has no token", expected="at least one word", fix="give a longer text")

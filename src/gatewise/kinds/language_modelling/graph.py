@@ -11,6 +11,7 @@ import torch
 
 from gatewise.export.graph import Example, Graph, GraphBuilder
 from gatewise.export.graph.layers import add_recurrent
+from gatewise.kinds.language_modelling.onnx_program import program_of
 from gatewise.kinds.language_modelling.problem import PERPLEXITY
 from gatewise.statistics.measure import Measure
 
@@ -34,7 +35,8 @@ def graph_of(trained: TrainedLanguageModel) -> Graph:
     build.output("log_probabilities", _log_probabilities(build, model, value))
     vocabulary = trained.vocabulary.to_dict()
     said = {"task": "language-modelling", "vocabulary": vocabulary, "start": trained.vocabulary.start}
-    return build.graph({**said, "preprocessing": _words(trained.vocabulary.kind)})
+    kind = trained.vocabulary.kind
+    return build.graph({**said, "preprocessing": _words(kind)}, program=program_of(kind))
 
 
 def _words(kind: str) -> str:

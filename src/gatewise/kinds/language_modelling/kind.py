@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.language_modelling.spec import CorpusSpec, LanguageModelSpec
 from gatewise.training.amount import Amount
-from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Predicting, Trained
+from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Predicting, Request, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -22,26 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LanguageModellingKind"]
 
-_ALSO_TEXT = frozenset(
-    (
-        ".md",
-        ".rst",
-        ".tex",
-        ".log",
-        ".py",
-        ".c",
-        ".h",
-        ".cpp",
-        ".hpp",
-        ".java",
-        ".js",
-        ".ts",
-        ".rs",
-        ".go",
-        ".sh",
-        ".sql",
-    )
-)
+_LOOKED_AT = 3
 
 
 class LanguageModellingKind(Kind):
@@ -71,15 +52,38 @@ class LanguageModellingKind(Kind):
         return corpus_infos(cache)
 
     def claims(self, path: Path) -> int:
-        """Plain text; less surely a page, a log or a program."""
+        """Plain text; less surely a page, a log or a program, or a folder of nothing but texts."""
+        from gatewise.data.text_folders import SUFFIXES, holds_flat_texts, text_files
+        from gatewise.kinds.language_modelling.folders import OTHER_TEXTS
+        from gatewise.training.registry import is_derived
+
+        if holds_flat_texts(path):
+            first = text_files(path, deep=False)[:_LOOKED_AT]
+            return 2 * all(is_derived(self.name, str(each)) for each in first)
         suffix = path.suffix.lower()
-        return 2 if suffix in (".txt", ".text") else int(suffix in _ALSO_TEXT)
+        return 2 if suffix in SUFFIXES else int(suffix in OTHER_TEXTS)
 
     def load(self, data: Any) -> Corpus:
         """Load, split and number the text; see `gatewise.kinds.language_modelling.corpora.load_corpus`."""
         from gatewise.kinds.language_modelling.corpora import load_corpus
 
-        return load_corpus(data.data, tokens=data.tokens, vocabulary_size=data.vocabulary_size, download=data.download)
+        return load_corpus(
+            data.data,
+            tokens=data.tokens,
+            vocabulary_size=data.vocabulary_size,
+            encoding=data.encoding,
+            download=data.download,
+        )
+
+    def check_request(self, command: str, spec: RunSpec, request: Request) -> None:
+        """Also let `evaluate` measure on a folder of texts."""
+        file = None if request.file is None else request.file.expanduser()
+        if command == "evaluate" and file is not None and file.is_dir():
+            from gatewise.kinds.language_modelling.folders import texts_in
+
+            texts_in(file)
+            return
+        super().check_request(command, spec, request)
 
     def problem(self, spec: RunSpec, dataset: Any) -> LanguageModellingProblem:
         """The network on the numbered text."""

@@ -131,11 +131,6 @@ class LanguageModellingProblem(Problem):
         loss = float(losses.mean())
         return {"loss": loss, PERPLEXITY.name: float(PERPLEXITY.figure(loss))}
 
-    @property
-    def kernel(self) -> dict[str, str]:
-        """What computed the recurrent layers."""
-        return self.model.kernel
-
     def probe(self) -> None:
         """Read one block."""
         block = torch.zeros(min(self.steps, self._rows - 1), self.batch_size, dtype=torch.int64, device=self.device)

@@ -61,8 +61,10 @@ class _Data:
     tokenisation: str | None = None
 
 
-def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
+def figures(comparison: Comparison | None) -> Mapping[str, FigureWords]:
     """The words for the figures of language models; a character model's tokens are characters."""
+    if comparison is None:
+        return {}
     data = part_from(comparison.data.details, _Data, place="the record", at="data.details")
     unit = "character" if data.tokenisation == "character" else "token"
     return {"bits_per_token": FigureWords(f"bits per {unit}")}

@@ -22,9 +22,17 @@ class CorpusSpec(Spec):
         10000
     """
 
-    data: str = setting("ptb", "Registry name (ptb, reviews) or the path of a text file.", is_path=True)
+    data: str = setting(
+        "ptb", "Registry name (ptb, reviews) or the path of a text file, or of a folder of them.", is_path=True
+    )
     tokens: str = setting("word", "What a token is: word, character or bpe.", choices=TOKENS)
     vocabulary_size: int = common.vocabulary_size(10_000)
+    encoding: str | None = setting(
+        None,
+        "Encoding of the file: cp1252, shift_jis, gb18030 ...; detected if not given.",
+        reads=True,
+        added=True,
+    )
     download: bool = common.download()
 
 

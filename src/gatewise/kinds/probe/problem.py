@@ -89,11 +89,6 @@ class ProbeProblem(Problem):
         answers = answer(self.model, self.dataset, self.dataset.validation, weights, self.device)
         return probe_evaluation(answers, self.dataset, self.dataset.validation).metrics
 
-    @property
-    def kernel(self) -> dict[str, str]:
-        """What computed the recurrent layers."""
-        return self.model.kernel
-
     def probe(self) -> None:
         """Run the first batch."""
         rows = np.arange(min(self.batch_size, len(self.dataset.train)))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from gatewise import words
 from gatewise.data.cache import cache_folder
-from gatewise.data.parts import kept_by_content
+from gatewise.data.parts import check_fewest, kept_by_content
 from gatewise.data.records import DatasetInfo
 from gatewise.errors import DataError
 from gatewise.kinds.speech.added import new_recordings, read_added
@@ -29,7 +29,6 @@ _DIGITS = "spoken-digits"
 _PLACES = ("fsdd.tgz", "fsdd", "free-spoken-digit-dataset")
 _KNOWN_COUNT = 3_000
 _KNOWN_DIGEST = "a2e8a660492f28d9eed6270b290d26cbc5c81d6077ce87d3c0ad5adf4d4ee696"
-_FEWEST = 10
 _SEED = 2_026
 Numbers = npt.NDArray[np.int64]
 
@@ -188,13 +187,7 @@ def speech_dataset(
     """
     own = kept_by_content(parts.train, data.examples, content_rank)
     train = (*own, *added)
-    if len(train) < _FEWEST:
-        raise DataError(
-            f"{name} has too few recordings to train on",
-            expected=f"at least {_FEWEST} in the training part",
-            got=str(len(train)),
-            fix="add recordings",
-        )
+    check_fewest(len(train), name, "recordings")
     said = [*notes, *parts.notes]
     answers = data.answers
     if answers is None and data.strings is not None:

@@ -11,6 +11,7 @@ import torch
 
 from gatewise.export.graph import Example, Graph, GraphBuilder
 from gatewise.export.graph.layers import add_recurrent
+from gatewise.kinds.speech.onnx_program import program_of
 
 if TYPE_CHECKING:
     from gatewise.kinds.speech.network import FrequencyConvolution
@@ -49,7 +50,8 @@ def graph_of(trained: TrainedRecogniser) -> Graph:
             "window": size,
             "stride": model.windows.stride,
             "normaliser": trained.normaliser.to_dict(),
-        }
+        },
+        program=program_of(by_ctc=trained.units.by_ctc),
     )
 
 

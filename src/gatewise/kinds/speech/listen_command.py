@@ -45,11 +45,11 @@ def listen(
         gatewise listen my-digits --file call.wav --beam 8 --json
     """
     from gatewise.errors import OptionError
+    from gatewise.training.request import check_beam
 
     if not 1 <= chunk <= 10_000:
         raise OptionError("chunk is out of range", expected="1 to 10,000 milliseconds", got=chunk, fix="--chunk 10")
-    if beam is not None and beam < 1:
-        raise OptionError("beam is out of range", expected="a whole number of at least 1", got=beam, fix="--beam 8")
+    check_beam(beam, "--beam 8")
     from gatewise.kinds.speech.listening import Listener
     from gatewise.kinds.speech.sound import read_sound
 
@@ -116,6 +116,5 @@ def _recogniser(run: Path) -> TrainedRecogniser:
         run,
         needed="`gatewise listen` needs a network that recognises speech",
         fix="train one: gatewise train spoken-digits --strings 7 --no-bidirectional --normalisation running",
-        say=lambda sentence: typer.echo(sentence, err=True),
     )
     return cast("TrainedRecogniser", trained)

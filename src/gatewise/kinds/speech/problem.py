@@ -122,11 +122,6 @@ class SpeechProblem(Problem):
         count = len(self.validation)
         return float(np.sqrt(figure * (1 - figure) / count) + 0.5 / count)
 
-    @property
-    def kernel(self) -> dict[str, str]:
-        """What computed the recurrent layers."""
-        return self.model.kernel
-
     def probe(self) -> None:
         """Run the first recordings."""
         batch = self.train.batch(self.rows[: self.batch_size]).to(self.device)

@@ -72,7 +72,7 @@ class _Details:
     recordings: tuple[_Recording, ...] = ()
 
 
-def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
+def figures(comparison: Comparison | None) -> Mapping[str, FigureWords]:
     """The words for the figures of recognisers."""
     return {
         "accuracy": FigureWords("accuracy", percent=True),

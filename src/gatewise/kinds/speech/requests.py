@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise.errors import DataError
-from gatewise.training.request import Request, check_out, check_places
+from gatewise.training.request import Request, check_out, check_places, named_places
 
 if TYPE_CHECKING:
     from gatewise.kinds.speech.features import Normaliser
@@ -43,12 +43,8 @@ def sound_files(request: Request) -> list[Path]:
     Raises:
         DataError: nothing was named.
     """
-    found = [Path(word) for word in request.inputs] + ([request.file] if request.file is not None else [])
-    if not found:
-        raise DataError(
-            "there is no recording to hear", fix="name sound files after the run: gatewise predict RUN a.wav"
-        )
-    return found
+    fix = "name sound files after the run: gatewise predict RUN a.wav"
+    return named_places(request, "there is no recording to hear", fix)
 
 
 def answers(recogniser: TrainedRecogniser, inputs: Sequence[Any]) -> list[dict[str, Any]]:

@@ -55,9 +55,10 @@ def predict(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
             f"Note: {request.file} has {how}: its words are tagged, its own tags are not used",
             err=True,
         )
-    count, written = 0, []
+    count, marked, written = 0, 0, list[str]()
     for tagged in _answers(tagger, request, columns, 1 if request.typed else _BATCH):
         count += 1
+        marked += len(tagged.entities)
         if request.out is not None:
             written.append(_line(tagged) if request.writes_json else _column_lines(tagged))
         elif request.as_json:
@@ -66,6 +67,9 @@ def predict(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
             _show(tagged, tagger.tag_set.names, spans=tagger.tag_set.marks_spans)
     if count == 0:
         raise DataError("there is no text to tag", fix="give texts after the run folder, --file, or standard input")
+    if tagger.tag_set.marks_spans and not marked and not request.as_json:
+        texts = "the text" if count == 1 else f"any of the {count:,} texts"
+        typer.echo(f"Note: the network marked nothing in {texts}", err=True)
     if request.out is not None:
         files.write_text(request.out, ("\n" if request.writes_json else "\n\n").join(written) + "\n")
         typer.echo(f"{count:,} texts tagged in {request.out}", err=True)

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from gatewise.data.cache import Remote, cache_folder, folder_at_hand, known_path
 from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates, near_others
 from gatewise.data.parts import (
+    FEWEST,
+    check_fewest,
     content_number,
     kept_by_content,
     least_of_groups,
@@ -42,7 +44,6 @@ _CONLL = {
 _FILES = {part: Remote("", f"conll2003/{name}", f"sha256:{checksum}") for part, (name, checksum) in _CONLL.items()}
 _SHARES = {"test": 0.2, "validation": 0.1 / (1 - 0.2)}
 """Of what is left when the part is cut."""
-_FEWEST = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,22 +200,16 @@ def tagging_dataset(
     """
     train = parts["train"]
     train = replace(train, sentences=kept_by_content(train.sentences, data.examples, _key))
-    if len(train) < _FEWEST:
-        raise DataError(
-            f"{name} has too few sentences to train on",
-            expected=f"at least {_FEWEST} in the training part",
-            got=f"{len(train)}",
-            fix="add sentences; if the file is one long sentence, put a blank line after each",
-        )
+    fix = "add sentences; if the file is one long sentence, put a blank line after each"
+    check_fewest(len(train), name, "sentences", fix)
     said = list(notes)
     whole = parts["train"] if tags_from is None else tags_from
     tag_set, found = TagSet.fit(whole, scheme=data.scheme)
     said += [*found, *_unseen(tag_set, train)]
-    numbered: dict[str, TaggingPart] = {}
-    for part, read in {**parts, "train": train}.items():
-        tags, repairs = tag_set.encode(read)
-        said += repairs
-        numbered[part] = TaggingPart(read.sentences, tuple(tags))
+    kept = {"train": train, **{part: read for part, read in parts.items() if part != "train"}}
+    tags, repairs = tag_set.encode_parts(kept)
+    said += repairs
+    numbered = {part: TaggingPart(read.sentences, tuple(tags[part])) for part, read in kept.items()}
     vocabulary = WordVocabulary.fit(train)
     vectors = _vectors(data.embeddings, vocabulary)
     if vectors is not None:
@@ -325,7 +320,7 @@ def hold_out(
         alone = len(read) == 1
         raise DataError(
             f"too little in {read.place}: nothing is left beside the {part} part",
-            expected=f"at least {_FEWEST} different sentences",
+            expected=f"at least {FEWEST} different sentences",
             got=f"one sentence of {plural(read.word_count, 'word')}"
             if alone
             else plural(len(set(keys)), "different sentence"),

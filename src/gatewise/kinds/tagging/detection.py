@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from gatewise.errors import DataError
 from gatewise.kinds.tagging.schemes import LETTERS, spans, spans_as_conlleval, split_tag, to_tags
 from gatewise.kinds.tagging.sentences import TaggedSentences
 from gatewise.words import plural
 
-__all__ = ["detect_scheme", "own_scheme", "repaired"]
+__all__ = ["Repairs", "detect_scheme", "own_scheme", "repair_notes", "repaired", "repairs_of"]
 
 _MARKED = re.compile(r"[BIESLU]-.+", re.DOTALL)
 _BARE = frozenset("BIOESLU")
@@ -105,7 +106,28 @@ def own_scheme(read: TaggedSentences, scheme: str) -> str:
     return found
 
 
-def repaired(read: TaggedSentences, scheme: str) -> tuple[list[list[str]], list[str]]:
+@dataclass(frozen=True)
+class Repairs:
+    """Tags of a file that broke its scheme and were repaired.
+
+    Attributes:
+        place: the file.
+        scheme: that they broke.
+        count: how many.
+        line: of the first.
+        old: the first as it was written.
+        new: as it is read.
+    """
+
+    place: str
+    scheme: str
+    count: int
+    line: int
+    old: str
+    new: str
+
+
+def repairs_of(read: TaggedSentences, scheme: str) -> tuple[list[list[str]], Repairs | None]:
     """The file's tags with those that break the scheme repaired, read as conlleval does.
 
     Args:
@@ -113,27 +135,52 @@ def repaired(read: TaggedSentences, scheme: str) -> tuple[list[list[str]], list[
         scheme: iob1, iob2, iobes, bilou; plain is left as it is.
 
     Returns:
-        The tags of each sentence, and a note that counts the repairs and names the first line; none where none.
+        The tags of each sentence, and what was repaired; None: nothing.
+    """
+    tags = [list(sentence.tags) for sentence in read.sentences]
+    if scheme == "plain":
+        return tags, None
+    found: Repairs | None = None
+    for number, at, new in _broken(read, scheme):
+        line, old = read.sentences[number].line_of(at), tags[number][at]
+        found = (
+            Repairs(read.place, scheme, 1, line, old, new) if found is None else replace(found, count=found.count + 1)
+        )
+        tags[number][at] = new
+    return tags, found
+
+
+def repair_notes(found: Sequence[Repairs]) -> list[str]:
+    """A note for each scheme that counts the repairs of all files and names the first line; none where none.
+
+    Example:
+        >>> repair_notes([Repairs(name, "iob2", 2, 5, "I-A", "B-A") for name in ("a.txt", "b.txt")])
+        ["4 tags broke iob2 and were repaired: 2 of a.txt, 2 of b.txt (first in line 5 of a.txt: 'I-A' became 'B-A')"]
+    """
+    notes = []
+    for scheme in dict.fromkeys(each.scheme for each in found):
+        files = [each for each in found if each.scheme == scheme]
+        first, count = files[0], sum(each.count for each in files)
+        what = f"{plural(count, 'tag')} broke {scheme} and {'was' if count == 1 else 'were'} repaired"
+        became = f"{first.old!r} became {first.new!r}"
+        if len(files) == 1:
+            notes.append(f"{first.place}: {what} (first in line {first.line}: {became})")
+        else:
+            each = ", ".join(f"{file.count:,} of {file.place}" for file in files)
+            notes.append(f"{what}: {each} (first in line {first.line} of {first.place}: {became})")
+    return notes
+
+
+def repaired(read: TaggedSentences, scheme: str) -> tuple[list[list[str]], list[str]]:
+    """The file's tags with those that break the scheme repaired, and the note on them; see `repairs_of`.
 
     Example:
         >>> from gatewise.kinds.tagging.sentences import Sentence
         >>> repaired(TaggedSentences((Sentence(("a", "b"), ("O", "I-PER"), 4),), "a.txt"), "iob2")
         ([['O', 'B-PER']], ["a.txt: 1 tag broke iob2 and was repaired (first in line 5: 'I-PER' became 'B-PER')"])
     """
-    tags = [list(sentence.tags) for sentence in read.sentences]
-    if scheme == "plain":
-        return tags, []
-    count, first = 0, ""
-    for number, at, new in _broken(read, scheme):
-        if not count:
-            line, old = read.sentences[number].line_of(at), tags[number][at]
-            first = f"first in line {line}: {old!r} became {new!r}"
-        tags[number][at] = new
-        count += 1
-    if not count:
-        return tags, []
-    was = "was" if count == 1 else "were"
-    return tags, [f"{read.place}: {plural(count, 'tag')} broke {scheme} and {was} repaired ({first})"]
+    tags, found = repairs_of(read, scheme)
+    return tags, repair_notes([] if found is None else [found])
 
 
 def _broken(read: TaggedSentences, scheme: str) -> Iterator[tuple[int, int, str]]:

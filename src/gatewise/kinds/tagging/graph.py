@@ -13,6 +13,7 @@ from gatewise.export.graph.layers import add_recurrent
 from gatewise.kinds.tagging.encoding import encode
 from gatewise.kinds.tagging.evaluating import contributions_of, measure_of
 from gatewise.kinds.tagging.exported import sentence_inputs
+from gatewise.kinds.tagging.onnx_program import program_of
 from gatewise.kinds.tagging.vocabulary import SHAPES
 from gatewise.statistics.measure import Measure
 
@@ -49,7 +50,8 @@ def graph_of(trained: TrainedTagger) -> Graph:
             "max_characters": trained.max_characters,
             "inputs": input_names(trained),
             "columns": {"words": trained.spec.data.words, "tags": trained.spec.data.tags},
-        }
+        },
+        program=program_of(input_names(trained), marks_spans=trained.tag_set.marks_spans),
     )
 
 

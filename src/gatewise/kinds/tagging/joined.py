@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from gatewise.errors import DataError
+from gatewise.kinds.tagging.bracketed import unbracketed, untagged
 from gatewise.kinds.tagging.sentences import Sentence, TaggedSentences
 from gatewise.words import plural
 
@@ -20,14 +20,14 @@ _TAG = re.compile(r"[^\s/\d][^\s/]{0,11}")
 _LOOKED_AT = 200
 _ENOUGH = 20
 _SHARE = 0.9
-_QUOTED = 60
 
 
 def holds_joined(path: Path) -> bool:
     """Whether a text, gzip or not, surely has words with their tags: every one ends in a slash and a tag.
 
     Tags are short, few and begin with no digit; most are no words of the text, whose words begin with letters and
-    hardly ever hold a slash. So lists of paths, addresses, dates, units or alternatives are none.
+    hardly ever hold a slash. So lists of paths, addresses, dates, units or alternatives are none. Phrases in brackets
+    may be among them, see `gatewise.kinds.tagging.bracketed`.
     """
     try:
         opened = gzip.open if path.suffix.lower() == ".gz" else open
@@ -35,9 +35,10 @@ def holds_joined(path: Path) -> bool:
             lines = [line.split() for line in islice(file, _LOOKED_AT)]
     except (OSError, ValueError, EOFError, zlib.error):
         return False
-    pieces = [piece for line in lines for piece in line]
+    bare = unbracketed(lines)
+    pieces = [piece for line in bare or lines for piece in line]
     cut = [_JOINED.fullmatch(piece) for piece in pieces]
-    if len(pieces) < _ENOUGH or not _in_lines(lines) or not all(cut):
+    if len(pieces) < _ENOUGH or not (bare or _in_lines(lines)) or not all(cut):
         return False
     words, tags = zip(*(match.groups() for match in cut if match is not None), strict=True)
     kinds = set(tags)
@@ -79,12 +80,7 @@ def read_joined(lines: Sequence[str], place: str, *, unused: bool = False) -> Ta
         for piece in pieces:
             match = _JOINED.fullmatch(piece)
             if match is None:
-                raise DataError(
-                    f"{place}: line {number} has a word without a tag",
-                    expected="word/TAG, as elsewhere in the file",
-                    got=repr(piece[:_QUOTED]),
-                    fix="add its tag after a slash",
-                )
+                raise untagged(place, number, piece)
             words.append(match[1].replace("\\/", "/"))
             tags.append(match[2].replace("\\/", "/"))
         sentences.append(Sentence(tuple(words), tuple(tags), number, (number,) * len(words)))

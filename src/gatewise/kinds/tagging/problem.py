@@ -103,11 +103,6 @@ class TaggingProblem(Problem):
         right = tag_contributions(self._truth, predictions).sum(axis=0)
         return {"loss": loss / words, self.metric.name: figure, "accuracy": float(right[0] / right[1])}
 
-    @property
-    def kernel(self) -> dict[str, str]:
-        """What computed the recurrent layers."""
-        return self.model.kernel
-
     def probe(self) -> None:
         """Run the first batch."""
         self.model.loss(self.train.batch(np.arange(min(self.batch_size, len(self.train)))).to(self.device))

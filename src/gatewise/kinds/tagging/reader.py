@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from gatewise.errors import DataError
-from gatewise.kinds.tagging.crf import log_partition
 from gatewise.kinds.tagging.encoding import TaggingBatch, encode
 from gatewise.kinds.tagging.sentences import Sentence
+from gatewise.kinds.tagging.tags_at import log_chances_at
 from gatewise.kinds.tagging.tokenisation import tokenise
 from gatewise.training.kind import RecurrentInputs
 from gatewise.training.reader import Array, Reader, ReadInput, Step
@@ -92,7 +92,7 @@ class TagReader(Reader):
             truth=truth,
             title=line if len(line) <= _TITLE else line[: _TITLE - 1] + "…",
             notes=tuple(notes),
-            extra={"batch": batch},
+            extra={"batch": batch, "kept": {}},
         )
         return replace(found, place=self._surest(found))
 
@@ -104,21 +104,23 @@ class TagReader(Reader):
         tagged = np.flatnonzero(best != outside)
         return int(tagged[chances[tagged, best[tagged]].argmax()]) if len(tagged) else len(best) - 1
 
-    def _groups(self, chances: Array) -> npt.NDArray[np.int64]:
+    def _groups(self, read: ReadInput) -> npt.NDArray[np.int64]:
         """(T, K) for each word and each of the model's tags the number of the tag that the files have for it.
 
-        Args:
-            chances: (T, K) of the model's tags, the likeliest of which are those of the neighbouring words.
+        It depends on the likeliest tags of the neighbouring words, and is found once for an input.
         """
-        tags, likeliest = self.trained.tag_set, chances.argmax(axis=1)
-        around = ["O", *(tags.tags[number] for number in likeliest), "O"]
-        numbers = {name: number for number, name in enumerate(self.names)}
-        return np.array(
-            [
-                [numbers[tags.written_as(tag, before, after)] for tag in tags.tags]
-                for before, after in zip(around, around[2:], strict=False)
-            ]
-        )
+        kept: dict[str, Any] = read.extra["kept"]
+        if "groups" not in kept:
+            tags, likeliest = self.trained.tag_set, self._chances(read).argmax(axis=1)
+            around = ["O", *(tags.tags[number] for number in likeliest), "O"]
+            numbers = {name: number for number, name in enumerate(self.names)}
+            rows = {
+                pair: [numbers[tags.written_as(tag, *pair)] for tag in tags.tags]
+                for pair in set(zip(around, around[2:], strict=False))
+            }
+            kept["groups"] = np.array([rows[pair] for pair in zip(around, around[2:], strict=False)])
+        found: npt.NDArray[np.int64] = kept["groups"]
+        return found
 
     def embed(self, read: ReadInput) -> Tensor:
         """Words, characters and shapes."""
@@ -135,7 +137,7 @@ class TagReader(Reader):
         output, _ = self.model.recurrent(embedded)
         emissions: Tensor = self.model.head(output)
         place = -1 if read.place is None else read.place
-        return self._in_groups(self._scores(emissions, place), self._groups(self._chances(read))[place])
+        return self._in_groups(self._scores(emissions, place), self._groups(read)[place])
 
     def _in_groups(self, scores: Tensor, groups: npt.NDArray[np.int64]) -> Tensor:
         """Scores (B, K) of the model's tags as those of the files' tags: the logarithm of their sum."""
@@ -149,28 +151,24 @@ class TagReader(Reader):
         field = self.model.field
         if field is None:
             return emissions[place]
-        steps, batch, tags = emissions.shape
-        limits = torch.full((tags, tags), _NEVER).fill_diagonal_(0.0)
-        position = torch.arange(steps)[:, None, None, None] == place % steps
-        # one copy for each tag, in which the word can have no other
-        each = emissions[:, None] + torch.where(position, limits[None, :, None], torch.zeros(()))
-        lengths = torch.full((tags * batch,), steps)
-        found = log_partition(each.reshape(steps, tags * batch, tags), *field.weights(), lengths)
-        whole = log_partition(emissions, *field.weights(), lengths[:batch])
-        return found.view(tags, batch).t() - whole[:, None]
+        # a tag that cannot be there has no gradient either
+        return log_chances_at(emissions, *field.weights(), place).clamp(min=_NEVER)
 
     def prefixes(self, read: ReadInput) -> Array:
         """The chances of every word's tags."""
         chances = self._chances(read)
         found: Array = np.zeros((len(chances), len(self.names)))
-        np.add.at(found, (np.arange(len(chances))[:, None], self._groups(chances)), chances)
+        np.add.at(found, (np.arange(len(chances))[:, None], self._groups(read)), chances)
         return found
 
     def _chances(self, read: ReadInput) -> Array:
-        """(T, K) of the model's tags."""
-        with torch.inference_mode():
-            found: Array = self.model.probabilities(read.extra["batch"])[:, 0].double().numpy()
-            return found
+        """(T, K) of the model's tags, computed once for an input."""
+        kept: dict[str, Any] = read.extra["kept"]
+        if "chances" not in kept:
+            with torch.inference_mode():
+                kept["chances"] = self.model.probabilities(read.extra["batch"])[:, 0].double().numpy()
+        found: Array = kept["chances"]
+        return found
 
     def stacks(self, read: ReadInput) -> Mapping[str, RecurrentInputs]:
         """The layers over the words."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gatewise.data.text_files import read_lines
 from gatewise.errors import DataError, OptionError
+from gatewise.kinds.tagging.bracketed import read_bracketed
 from gatewise.kinds.tagging.columns import Column, read_columns
 from gatewise.kinds.tagging.joined import read_joined
 from gatewise.kinds.tagging.json_lines import read_json_lines
@@ -30,7 +31,8 @@ def read_tagged(
     """Read a file of tagged sentences: columns, tables, CoNLL-U, JSON lines, or words joined with tags; plain or gzip.
 
     The format follows from the ending (``.jsonl``, ``.ndjson``, ``.json``, ``.conllu``), the first character, the head
-    of a table (``Sentence #,Word,POS,Tag``), or words that end in a slash and a tag (``EU/NNP``); all else is columns,
+    of a table (``Sentence #,Word,POS,Tag``), or words that end in a slash and a tag (``EU/NNP``, in brackets or not:
+    `gatewise.kinds.tagging.bracketed`); all else is columns,
     see :func:`gatewise.kinds.tagging.columns.read_columns`. Words are never changed or shortened.
 
     Args:
@@ -71,13 +73,19 @@ def read_tagged(
                 raise OptionError(f"{place} has keys and no columns", got=column, fix="give the key's name")
         keys = {"words": words, "tags": tags}
         read = read_json_lines(lines, place, tags_needed=tags_needed, **keys)  # type: ignore[arg-type]
-    elif (joined := read_joined(lines, place, unused=words is not None or tags is not None)) is not None:
+    elif (joined := _joined(lines, place, unused=words is not None or tags is not None)) is not None:
         read = joined
     else:
         if like is not None:
             words, tags = like.words if words is None else words, like.tags if tags is None else tags
         read = read_columns(lines, place, words=words, tags=tags, tags_needed=tags_needed)
     return replace(read, notes=(*read.notes, *_long_words(read)))
+
+
+def _joined(lines: list[str], place: str, *, unused: bool) -> TaggedSentences | None:
+    """Words that are joined with their tags, in brackets or not; None: they are not."""
+    found = read_bracketed(lines, place, unused=unused)
+    return read_joined(lines, place, unused=unused) if found is None else found
 
 
 def _long_words(read: TaggedSentences) -> list[str]:

@@ -75,7 +75,7 @@ class _Details:
     sentences: tuple[_Sentence, ...] = ()
 
 
-def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
+def figures(comparison: Comparison | None) -> Mapping[str, FigureWords]:
     """The words for the figures of taggers."""
     return {
         "span_f1": FigureWords(

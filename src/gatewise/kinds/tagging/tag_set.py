@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gatewise.errors import DataError, OptionError, RunError, did_you_mean
 from gatewise.files import refuse_newer
-from gatewise.kinds.tagging.detection import detect_scheme, own_scheme, repaired
+from gatewise.kinds.tagging.detection import Repairs, detect_scheme, own_scheme, repair_notes, repairs_of
 from gatewise.kinds.tagging.schemes import (
     SCHEMES,
     allowed_moves,
@@ -25,6 +25,7 @@ from gatewise.kinds.tagging.sentences import TaggedSentences
 
 __all__ = ["INSIDE", "TagSet"]
 
+Numbers = npt.NDArray[np.int64]
 INSIDE = ("iob2", "iobes")
 _FORMAT_VERSION = 1
 _SHOWN = 20
@@ -97,7 +98,7 @@ class TagSet:
         """Whether the tags mark spans; else they are plain."""
         return self.scheme != "plain"
 
-    def encode(self, read: TaggedSentences) -> tuple[list[npt.NDArray[np.int64]], list[str]]:
+    def encode(self, read: TaggedSentences) -> tuple[list[Numbers], list[str]]:
         """Tags of each sentence as numbers: those of a file in another scheme are converted, invalid ones repaired.
 
         Returns:
@@ -106,13 +107,52 @@ class TagSet:
         Raises:
             DataError: a tag that is not in the training part, with its line.
         """
+        rows, notes, repairs = self._encoded(read)
+        return rows, [*notes, *repair_notes(repairs)]
+
+    def encode_parts(self, parts: Mapping[str, TaggedSentences]) -> tuple[dict[str, list[Numbers]], list[str]]:
+        """The same of several parts: those of one file are judged together, and the repairs of all are one note.
+
+        Args:
+            parts: by name.
+
+        Raises:
+            DataError: as `encode`.
+
+        Example:
+            >>> from gatewise.kinds.tagging.sentences import Sentence
+            >>> read = TaggedSentences((Sentence(("Rome", "and", "Ulm"), ("I-LOC", "O", "B-LOC"), 1),), "a.txt")
+            >>> TagSet("iob2", ["LOC"]).encode_parts({"train": read, "test": read})[1]
+            ["a.txt: 2 tags broke iob2 and were repaired (first in line 1: 'I-LOC' became 'B-LOC')"]
+        """
+        files: dict[str, list[tuple[str, int]]] = {}
+        for part, read in parts.items():
+            files.setdefault(read.place, []).extend((part, number) for number in range(len(read)))
+        found: dict[str, dict[int, Numbers]] = {part: {} for part in parts}
+        notes: list[str] = []
+        repairs: list[Repairs] = []
+        for place, members in files.items():
+            members.sort(key=lambda each: parts[each[0]].sentences[each[1]].line)
+            whole = TaggedSentences(tuple(parts[part].sentences[number] for part, number in members), place)
+            rows, said, broken = self._encoded(whole)
+            for (part, number), row in zip(members, rows, strict=True):
+                found[part][number] = row
+            notes += said
+            repairs += broken
+        return {part: [found[part][number] for number in range(len(parts[part]))] for part in parts}, [
+            *notes,
+            *repair_notes(repairs),
+        ]
+
+    def _encoded(self, read: TaggedSentences) -> tuple[list[Numbers], list[str], list[Repairs]]:
         scheme = own_scheme(read, self.scheme) if self.marks_spans else self.scheme
         self._check_known(read, scheme)
-        tags, notes = repaired(read, scheme)
+        tags, repairs = repairs_of(read, scheme)
         rows = [np.array([self._numbers[tag] for tag in self._within(row, scheme)], dtype=np.int64) for row in tags]
+        notes = []
         if scheme != self.scheme:
-            notes = [f"tags of {read.place} follow {scheme} and are read as {self.scheme}, as in training", *notes]
-        return rows, notes
+            notes.append(f"tags of {read.place} follow {scheme} and are read as {self.scheme}, as in training")
+        return rows, notes, [] if repairs is None else [repairs]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
         """Numbers of one sentence as tags in the files' scheme; invalid runs are read as conlleval does."""

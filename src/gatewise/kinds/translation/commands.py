@@ -61,15 +61,12 @@ def translate(
     """
     from gatewise.errors import OptionError
     from gatewise.kinds.translation.exported import exported_translator
-    from gatewise.training.request import Request, check_file, check_out, inputs_of
+    from gatewise.training.request import Request, check_beam, check_file, check_out, inputs_of
     from gatewise.training.trained import load_run_of
 
     if texts and file is not None:
         raise OptionError("sentences and --file exclude each other", fix="give the sentences either way, not both")
-    if beam is not None and beam < 1:
-        raise OptionError(
-            "beam is out of range", expected="a whole number of at least 1", got=beam, fix="--beam 1 is the fastest"
-        )
+    check_beam(beam)
     check_file(file)
     request = Request(run, inputs_of(texts), file, out, as_json)
     check_out(request)
@@ -82,7 +79,6 @@ def translate(
         run,
         needed="`gatewise translate` needs a translator",
         fix="train one: gatewise train pairs.tsv --task translation",
-        say=lambda sentence: typer.echo(sentence, err=True),
     )
     predict(cast("TrainedTranslator", trained), request, beam=beam, attention=attention)
 

@@ -16,6 +16,8 @@ from scipy.sparse.csgraph import connected_components
 from gatewise.data.cache import Remote, folder_at_hand, known_path
 from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates, near_others
 from gatewise.data.parts import (
+    FEWEST,
+    check_fewest,
     content_number,
     held_groups,
     kept_by_content,
@@ -49,7 +51,6 @@ _FILES = {
 _PARTS = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
 _SIZES = {"test": (0.1, 2_000), "validation": (0.1 / (1 - 0.1), 1_000)}
 """Share of what is left when the part is cut, and at most so many."""
-_FEWEST = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,13 +197,7 @@ def translation_dataset(
         parts = {part: pairs.reversed() for part, pairs in parts.items()}
     said = list(notes)
     train = _limited(parts["train"], data.examples)
-    if len(train) < _FEWEST:
-        raise DataError(
-            f"{name} has too few sentence pairs to train on",
-            expected=f"at least {_FEWEST} in the training part",
-            got=f"{len(train)}",
-            fix="add pairs",
-        )
+    check_fewest(len(train), name, "sentence pairs", "add pairs")
     if data.shared_vocabulary:
         ours = theirs = Subwords.fit([*train.sources, *train.targets], data.vocabulary_size, lowercase=data.lowercase)
     else:
@@ -296,7 +291,7 @@ def hold_out(
     if not others:
         raise DataError(
             f"too little in {pairs.place}: nothing is left beside the {part} part",
-            expected=f"at least {_FEWEST} different sentences",
+            expected=f"at least {FEWEST} different sentences",
             got=plural(len(least), "different sentence"),
             fix="add pairs",
         )
@@ -355,10 +350,10 @@ def _without_long(pairs: SentencePairs, ours: Subwords, theirs: Subwords, most: 
         f"{plural(int(long.sum()), 'training pair')} with more than {most} subwords left out (--max-tokens); the "
         f"longest has {int(lengths.max()):,}"
     )
-    if len(kept) < _FEWEST:
+    if len(kept) < FEWEST:
         raise DataError(
             f"{pairs.place} has too few pairs of at most {most} subwords",
-            expected=f"at least {_FEWEST}",
+            expected=f"at least {FEWEST}",
             got=f"{len(kept)}",
             fix="give a larger --max-tokens, or a sentence a row",
         )

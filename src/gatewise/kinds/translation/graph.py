@@ -16,6 +16,7 @@ from gatewise.export.graph.layers import add_recurrent
 from gatewise.export.graph.writing import SCORES
 from gatewise.kinds.translation.encoding import encode_pairs
 from gatewise.kinds.translation.measures import LIMIT, MEASURES, contributions_of
+from gatewise.kinds.translation.onnx_program import program_of
 from gatewise.kinds.translation.problem import translate_encoded
 from gatewise.statistics.measure import Measure
 
@@ -62,6 +63,7 @@ def graph_of(trained: TrainedTranslator) -> Graph:
             },
         },
         step_graph("translation", model, len(trained.target_subwords), "T"),
+        program_of(),
     )
 
 

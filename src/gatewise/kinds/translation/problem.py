@@ -104,11 +104,6 @@ class TranslationProblem(Problem):
         figure = self.metric.of(contributions_of(self._metric, translations, self.references))
         return {"loss": total / tokens, self.metric.name: figure}
 
-    @property
-    def kernel(self) -> dict[str, str]:
-        """What computed the recurrent layers."""
-        return self.model.kernel
-
     def probe(self) -> None:
         """Run the first batch."""
         self.model.loss(self.train.batch(np.arange(min(self.batch_size, len(self.train)))).to(self.device))

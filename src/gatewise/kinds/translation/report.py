@@ -56,7 +56,7 @@ class _Shown:
     maps: tuple[_Map, ...] = ()
 
 
-def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
+def figures(comparison: Comparison | None) -> Mapping[str, FigureWords]:
     """The words for the figures of translators."""
     return {
         "bleu": FigureWords(

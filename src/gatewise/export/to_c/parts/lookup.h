@@ -1,7 +1,7 @@
 /* Words by their number: a table of all known ones, sorted by their bytes. */
 
-/* One character of UTF-8; bytes that are none become U+FFFD one by one. */
-static uint32_t decode(const unsigned char **place)
+/* One character of UTF-8 before `end`, NULL where a NUL ends the text; bytes that are none become U+FFFD one by one. */
+static uint32_t decode(const unsigned char **place, const unsigned char *end)
 {
     const unsigned char *p = *place;
     const uint32_t first = p[0];
@@ -12,7 +12,7 @@ static uint32_t decode(const unsigned char **place)
         return 0xFFFDu;
     }
     for (size_t i = 1; i <= more; i++) {
-        if ((p[i] & 0xC0u) != 0x80u) {
+        if (p + i == end || (p[i] & 0xC0u) != 0x80u) {
             return 0xFFFDu;
         }
         found = (found << 6) | (p[i] & 0x3Fu);

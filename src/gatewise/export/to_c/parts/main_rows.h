@@ -6,10 +6,10 @@ WHAT */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define LONGEST 1048576
-
-static char line[LONGEST];
+static char *line;
+static size_t line_size;
 static unsigned long line_number;
 static NAME_instance model;
 MEMORY
@@ -20,12 +20,20 @@ static void fail(const char *what)
     exit(1);
 }
 
+READ_LINE
 /* `width` numbers of the next line; 0 at a blank line, -1 at the end. */
 static int read_numbers(double *numbers, size_t width)
 {
+    size_t length;
     line_number++;
-    if (fgets(line, LONGEST, stdin) == NULL) {
+    if (!read_line(&line, &line_size, &length)) {
+        free(line);
+        line = NULL;
+        line_size = 0;
         return -1;
+    }
+    if (strlen(line) != length) {
+        fail("it holds a NUL character");
     }
     const char *place = line;
     for (size_t i = 0;; i++) {

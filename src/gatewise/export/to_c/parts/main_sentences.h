@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static NAME_instance model;
 MEMORY
@@ -13,13 +14,17 @@ READ_LINE
 int main(void)
 {
     char *line = NULL;
-    size_t size = 0;
+    size_t size = 0, length = 0;
     NAME_init(&model);
-    for (unsigned long number = 1; read_line(&line, &size); number++) {
+    for (unsigned long number = 1; read_line(&line, &size, &length); number++) {
+        if (strlen(line) != length) {
+            fprintf(stderr, "line %lu holds a NUL character\n", number);
+            return 1;
+        }
         size_t steps = 0;
         char *place = line;
         for (;;) {
-            while (*place == ' ' || *place == '\t') {
+            while (*place == ' ' || *place == '\t' || *place == '\r') {
                 *place++ = '\0';
             }
             if (*place == '\0') {
@@ -30,7 +35,7 @@ int main(void)
                 return 1;
             }
             word_texts[steps++] = place;
-            while (*place != '\0' && *place != ' ' && *place != '\t') {
+            while (*place != '\0' && *place != ' ' && *place != '\t' && *place != '\r') {
                 place++;
             }
         }

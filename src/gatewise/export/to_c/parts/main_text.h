@@ -17,15 +17,15 @@ READ_LINE
 int main(void)
 {
     char *line = NULL;
-    size_t size = 0;
+    size_t size = 0, length = 0;
     NAME_init(&model);
-    while (read_line(&line, &size)) {
-        if (line[strspn(line, " \t")] == '\0') {
+    while (read_line(&line, &size, &length)) {
+        if (strspn(line, " \t\r") == length) {
             putchar('\n');
             fflush(stdout);
             continue;
         }
-        const size_t count = NAME_tokenise(line, tokens);
+        const size_t count = NAME_tokenise_bytes(line, length, tokens);
         if (NAME_run(&model, count, tokens, answers) != UPPER_OK) {
             fputs("the text cannot be read\n", stderr);
             return 1;

@@ -1,9 +1,13 @@
-/* A line of any length without its end; 0 where there is none any more. */
-static int read_line(char **line, size_t *size)
+/* A line of any length without its end, the first one without a byte order mark, and how long it is: it may hold a NUL;
+   0 where there is none any more. */
+static int read_line(char **line, size_t *size, size_t *length)
 {
-    size_t length = 0;
+    static int begun = 0;
+    const int first = !begun;
+    begun = 1;
+    *length = 0;
     for (int c = getchar();; c = getchar()) {
-        if (length + 1 >= *size) {
+        if (*length + 1 >= *size) {
             char *const longer = realloc(*line, 2 * *size + 256);
             if (longer == NULL) {
                 fputs("out of memory\n", stderr);
@@ -13,11 +17,16 @@ static int read_line(char **line, size_t *size)
             *size = 2 * *size + 256;
         }
         if (c == EOF || c == '\n') {
-            (*line)[length] = '\0';
-            return c != EOF || length > 0;
+            const int found = c != EOF || *length > 0;
+            if (*length > 0 && (*line)[*length - 1] == '\r') {
+                (*length)--;
+            }
+            (*line)[*length] = '\0';
+            return found;
         }
-        if (c != '\0' && c != '\r') {
-            (*line)[length++] = (char)c;
+        (*line)[(*length)++] = (char)c;
+        if (first && *length == 3 && memcmp(*line, "\xEF\xBB\xBF", 3) == 0) {
+            *length = 0;
         }
     }
 }

@@ -43,7 +43,7 @@ static uint32_t small_letter(uint32_t character, uint32_t *second)
 static int is_last_letter(const unsigned char *place)
 {
     while (*place != '\0') {
-        const uint32_t classes = classes_of(decode(&place));
+        const uint32_t classes = classes_of(decode(&place, NULL));
         if ((classes & IGNORED) == 0u) {
             return (classes & CASED) == 0u;
         }
@@ -57,7 +57,7 @@ static uint32_t word_number(const char *text)
     word found;
     found.length = 0;
     for (int after_letter = 0; *place != '\0';) {
-        const uint32_t character = decode(&place), classes = classes_of(character);
+        const uint32_t character = decode(&place, NULL), classes = classes_of(character);
         uint32_t second, first = small_letter(character, &second);
         if (character == 0x3A3u) {
             first = after_letter && is_last_letter(place) ? 0x3C2u : 0x3C3u;
@@ -80,7 +80,7 @@ static uint32_t shape_of(const char *text)
     uint32_t any = 0u, all = 511u, first = 0u, rest = 0u;
     int is_number = 1;
     for (size_t i = 0; *place != '\0'; i++) {
-        const uint32_t character = decode(&place), classes = classes_of(character);
+        const uint32_t character = decode(&place, NULL), classes = classes_of(character);
         const int is_sign = character == '.' || character == ',' || character == ':' || character == '/'
                             || character == '+' || character == '%' || character == '-';
         is_number = is_number && (is_sign || (classes & DECIMAL) != 0u);
@@ -140,7 +140,7 @@ static size_t spell(const char *text, uint32_t *numbers)
                 numbers[i] = numbers[i + 1];
             }
         }
-        const uint32_t number = character_number(decode(&place));
+        const uint32_t number = character_number(decode(&place, NULL));
         if (count < MOST_CHARACTERS) {
             numbers[count] = number;
         } else if (back > 0) {

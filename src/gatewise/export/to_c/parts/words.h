@@ -1,8 +1,10 @@
 /* Texts to tokens: tags become a space, capitals small letters; a token is a run of letters, digits and _ with one
    apostrophe inside, or a run of one other character. Classes of characters and words are in tables. */
 
+enum { NOTHING = 0x110000 }; /* behind the last character */
+
 typedef struct {
-    const unsigned char *place;
+    const unsigned char *place, *end;
     uint32_t waiting; /* second half of a letter whose small form are two characters */
 } reader;
 
@@ -38,25 +40,25 @@ static int is_ascii_letter(unsigned char c)
 }
 
 /* Behind a tag such as <br />; NULL where there is none. */
-static const unsigned char *behind_tag(const unsigned char *p)
+static const unsigned char *behind_tag(const unsigned char *p, const unsigned char *end)
 {
-    if (*p != '<' || !(is_ascii_letter(p[1]) || p[1] == '/' || p[1] == '!')) {
+    if (end - p < 2 || *p != '<' || !(is_ascii_letter(p[1]) || p[1] == '/' || p[1] == '!')) {
         return NULL;
     }
     p += 2;
     for (size_t i = 0; i <= 200; i++) {
+        if (p == end || *p == '<') {
+            return NULL;
+        }
         if (*p == '>') {
             return p + 1;
         }
-        if (*p == '<' || *p == '\0') {
-            return NULL;
-        }
-        (void)decode(&p);
+        (void)decode(&p, end);
     }
     return NULL;
 }
 
-/* The next character in small letters; 0 at the end. */
+/* The next character in small letters; NOTHING at the end. */
 static uint32_t next_character(reader *text)
 {
     if (text->waiting != 0u) {
@@ -64,15 +66,15 @@ static uint32_t next_character(reader *text)
         text->waiting = 0u;
         return waiting;
     }
-    if (*text->place == '\0') {
-        return 0u;
+    if (text->place == text->end) {
+        return NOTHING;
     }
-    const unsigned char *const behind = behind_tag(text->place);
+    const unsigned char *const behind = behind_tag(text->place, text->end);
     if (behind != NULL) {
         text->place = behind;
         return ' ';
     }
-    const uint32_t character = decode(&text->place);
+    const uint32_t character = decode(&text->place, text->end);
     size_t low = 0, high = sizeof small_letters / sizeof small_letters[0];
     while (low < high) {
         const size_t middle = (low + high) / 2;
@@ -100,11 +102,11 @@ static uint32_t peek(const reader *text)
 static int next_word(reader *text, word *found)
 {
     uint32_t character = next_character(text);
-    while (character != 0u && is_space(character)) {
+    while (character != NOTHING && is_space(character)) {
         character = next_character(text);
     }
     found->length = 0;
-    if (character == 0u) {
+    if (character == NOTHING) {
         return 0;
     }
     append(found, character);
@@ -117,7 +119,7 @@ static int next_word(reader *text, word *found)
     for (int apostrophes = 0;;) {
         reader ahead = *text;
         const uint32_t following = next_character(&ahead);
-        if (following != 0u && is_word(following)) {
+        if (following != NOTHING && is_word(following)) {
             append(found, following);
             *text = ahead;
         } else if (apostrophes == 0 && (following == '\'' || following == 0x2019u) && is_word(peek(&ahead))) {
@@ -139,10 +141,11 @@ static void reverse(uint32_t *numbers, size_t count)
     }
 }
 
-size_t NAME_tokenise(const char *text, uint32_t *tokens)
+size_t NAME_tokenise_bytes(const char *text, size_t length, uint32_t *tokens)
 {
     const size_t back = UPPER_TOKENS / 2, front = UPPER_TOKENS - back;
-    reader given = {(const unsigned char *)text, 0u};
+    const unsigned char *const start = (const unsigned char *)text;
+    reader given = {start, start + length, 0u};
     word found;
     size_t count = 0;
     while (next_word(&given, &found)) {
@@ -164,4 +167,13 @@ size_t NAME_tokenise(const char *text, uint32_t *tokens)
         reverse(tokens + front, back);
     }
     return count > UPPER_TOKENS ? UPPER_TOKENS : count;
+}
+
+size_t NAME_tokenise(const char *text, uint32_t *tokens)
+{
+    size_t length = 0;
+    while (text[length] != '\0') {
+        length++;
+    }
+    return NAME_tokenise_bytes(text, length, tokens);
 }

@@ -37,19 +37,16 @@ def some_rows(table: SeriesTable, rows: npt.NDArray[np.int64]) -> SeriesTable:
     )
 
 
-def cut_ahead(table: SeriesTable, targets: int, *, empty: bool = True) -> tuple[SeriesTable, SeriesTable | None]:
+def cut_ahead(table: SeriesTable, targets: int) -> tuple[SeriesTable, SeriesTable | None]:
     """Cut a table behind the last row of each series that has a target: the forecast begins there.
 
     Args:
         table: the rows, those of the future without targets.
         targets: K, the leading columns.
-        empty: whether a table without known columns is cut too; False: it is given back.
 
     Returns:
         (the past, the rows of the future or None: nothing is known for it)
     """
-    if not (empty or table.covariates.known):
-        return table, None
     names = np.array(table.groups, dtype=object)
     untold = np.asarray(np.isnan(table.values[:, :targets]).all(axis=1))
     future = np.zeros(len(names), dtype=bool)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from gatewise.errors import DataError
 from gatewise.kinds.forecasting.series.axis import Spacing, find_spacing, steps_between
+from gatewise.kinds.forecasting.series.constant import changing_series
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.records import Series
 from gatewise.kinds.forecasting.series.table import SeriesTable
@@ -310,21 +311,8 @@ def build_series(
         left = [each.name for each in series if all(each is not other for other in enough)]
         words = ", ".join(left[:5]) + (" ..." if len(left) > 5 else "")
         notes.append(f"left out, with too few steps in the training part: {words}")
-    columns = (*targets, *features)
-    still = {id(each): _constant(each, columns) for each in enough}
-    changing = [each for each in enough if not set(still[id(each)]) & set(targets)]
-    if not changing:
-        name = next(name for name in still[id(enough[0])] if name in targets)
-        raise DataError(
-            f"the target {name!r} never changes in the training part",
-            fix="name another target, or remove the rows in which it does not change",
-        )
-    if len(changing) < len(enough):
-        left = [each.name for each in enough if all(each is not other for other in changing)]
-        notes.append(f"left out, with a target that never changes in the training part: {', '.join(left[:5])}")
-    dead = [name for name in features if all(name in still[id(each)] for each in changing)]
-    if dead:
-        notes.append(f"never change in the training part: {', '.join(dead)}")
+    changing, more = changing_series(enough, targets, features)
+    notes += more
     _refuse_short_parts(changing, lookback, horizon, ("validation", "test")[: 2 if tested else 1])
     return tuple(changing), notes
 
@@ -351,11 +339,6 @@ def _stretches(series: Series) -> str:
     if not len(series.breaks):
         return ""
     return f"; the longest stretch without a gap has {series.longest_stretch(len(series.times)):,}"
-
-
-def _constant(series: Series, columns: Sequence[str]) -> list[str]:
-    rows = series.values[: series.borders[0]]
-    return [name for name, column in zip(columns, rows.T, strict=True) if column.min() == column.max()]
 
 
 def whole(series: RawSeries, lookback: int) -> Series:

@@ -6,10 +6,12 @@ from datetime import datetime
 
 from gatewise.errors import OptionError, did_you_mean
 
-__all__ = ["EXCEL", "check_times", "with_weekday"]
+__all__ = ["DECIMALS", "EXCEL", "THOUSANDS", "check_marks", "check_times", "with_weekday"]
 
 EXCEL = "excel"
 """The ``date_format`` of numbers that count days as Excel does: 45000.5."""
+DECIMALS = (".", ",")
+THOUSANDS = (",", ".", "space", "'")
 _SAMPLE = datetime(2021, 3, 1)
 
 
@@ -22,6 +24,31 @@ def with_weekday(date_format: str) -> str:
     """
     named = any(day in date_format for day in ("%u", "%a", "%A", "%w"))
     return f"{date_format}-%u" if "%V" in date_format and not named else date_format
+
+
+def check_marks(decimal: str, thousands: str | None) -> None:
+    """Refuse one mark that separates thousands and begins the decimals too.
+
+    Args:
+        decimal: the decimal mark; beside points of thousands it is the comma, whatever stands here.
+        thousands: one of `THOUSANDS`; None: found.
+
+    Raises:
+        OptionError: both are the comma.
+
+    Example:
+        >>> check_marks(",", ".")
+        >>> check_marks(",", ",")
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: a comma cannot separate thousands and begin the decimals too; ...
+    """
+    if decimal == thousands == ",":
+        raise OptionError(
+            "a comma cannot separate thousands and begin the decimals too",
+            expected="two different marks",
+            got="--decimal , and --thousands ,",
+            fix="--decimal , for 62,5; --thousands , for 62,838.5",
+        )
 
 
 def check_times(date_format: str | None, timezone: str | None) -> None:

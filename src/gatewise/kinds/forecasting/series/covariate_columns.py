@@ -13,8 +13,9 @@ import pandas as pd
 from gatewise.data.decimals import has_decimal_commas
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.forecasting.series.covariates import Covariate, Covariates
+from gatewise.kinds.forecasting.series.numbers import numbers_of
 from gatewise.kinds.forecasting.series.records import Series
-from gatewise.kinds.forecasting.series.table import SeriesTable, column_names, numbers_of
+from gatewise.kinds.forecasting.series.table import SeriesTable, column_names
 
 __all__ = ["Asked", "drop_unseen", "mark_numbers", "with_covariates"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
@@ -22,9 +23,13 @@ SERIAL_START = np.datetime64("1899-12-30", "us")
 """The day 0 of Excel, right for every day from March 1900 on."""
 _UTC_STYLES = ("Z", "UTC", "GMT")
 _TOKEN = re.compile(r"%(-?)([a-zA-Z%])")
+_BETWEEN = "\x1f"
+"""In a format, between the parts that stand in columns of their own."""
+_NUMBERS = frozenset(("%Y", "%G", "%q", "%-m", "%-d", "%-V", "%-H", "%-K", "%-M"))
+"""Formats of a column of whole numbers without leading zeros."""
 _END = np.datetime64("10000-01-01", "us")
 _MINUTE = np.timedelta64(1, "m")
-_FINEST = (("S", "s", 1_000_000), ("M", "m", 60_000_000), ("HI", "h", 3_600_000_000), ("dj", "D", 86_400_000_000))
+_FINEST = (("S", "s", 1_000_000), ("M", "m", 60_000_000), ("HIK", "h", 3_600_000_000), ("dj", "D", 86_400_000_000))
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class TimeForm:
         kind: ``number`` (plain numbers), ``epoch`` (numbers that count from 1970, UTC), ``excel`` (days as Excel counts
             them) or ``date``.
         format: of dates, as for ``strptime``; ``%-d`` is a day without a leading zero, ``%q`` a quarter, ``%P`` am or
-            pm in small letters.
+            pm in small letters, ``%K`` an hour of 1 to 24, ``%N`` one of ``months``.
         digits: behind the point of seconds or numbers; None: as many as a number needs.
         unit: of an epoch, one of `EPOCHS`.
         offset: how offsets from UTC are written: ``+00:00``, ``+0000``, ``+00``, ``Z``, ``UTC``, ``GMT``, with a space
@@ -43,6 +48,8 @@ class TimeForm:
         minutes: the last offset, for times that have one and no zone.
         zone: name of the time zone, such as ``Europe/Berlin``; empty: not known.
         clock: what the read times are: ``wall`` (as the clock on the wall shows them) or ``utc``.
+        columns: names of the columns over which the parts of a time are spread; empty: it stands in one.
+        months: twelve names of the months, where they are written with such.
 
     Example:
         >>> TimeForm(format="%d.%m.%Y").written(np.array(["2020-01-13"], dtype="datetime64[us]"))
@@ -59,6 +66,29 @@ class TimeForm:
     minutes: int = 0
     zone: str = ""
     clock: Literal["wall", "utc"] = "wall"
+    columns: tuple[str, ...] = ()
+    months: tuple[str, ...] = ()
+
+    @classmethod
+    def spread(cls, form: TimeForm, parts: Mapping[str, str], months: Sequence[str] = ()) -> TimeForm:
+        """The form of times whose parts stand in several columns.
+
+        Args:
+            form: of the same times written in one.
+            parts: by name of the column, the format of its part.
+            months: twelve names of the months, for ``%N``.
+
+        Example:
+            >>> form = TimeForm.spread(TimeForm(), {"year": "%Y", "quarter": "Q%q"})
+            >>> times = np.array(["2026-04-01"], dtype="datetime64[us]")
+            >>> form.cells(times), form.written(times)
+            ([('2026', 'Q2')], ['2026, Q2'])
+        """
+        return replace(form, format=_BETWEEN.join(parts.values()), columns=tuple(parts), months=tuple(months))
+
+    def names(self, time: str) -> tuple[str, ...]:
+        """The columns in which times stand, where the one that was asked for is called so."""
+        return self.columns or (time,)
 
     @property
     def aware(self) -> bool:
@@ -95,6 +125,14 @@ class TimeForm:
             >>> form.written(np.array(["2026-03-29T00:00", "2026-03-29T01:00"], dtype="datetime64[us]"))
             ['2026-03-29 01:00+01:00', '2026-03-29 03:00+02:00']
         """
+        words = self._words(times)
+        return [word.replace(_BETWEEN, ", ") for word in words] if self.columns else words
+
+    def cells(self, times: Times) -> list[tuple[str, ...]]:
+        """The same, cut into the columns of `names`."""
+        return [tuple(word.split(_BETWEEN)) if self.columns else (word,) for word in self._words(times)]
+
+    def _words(self, times: Times) -> list[str]:
         if times.dtype.kind != "M":
             return [_number(float(value), self.digits) for value in times]
         if self.kind == "epoch":
@@ -110,12 +148,17 @@ class TimeForm:
             raise DataError("the forecast runs past the year 9999", fix="a smaller horizon, or correct the times")
         moments = shown.astype("datetime64[us]").tolist()
         return [
-            render(moment, form.format, form.digits or 0) + _offset(self.offset, minutes)
+            render(moment, form.format, form.digits or 0, self.months) + _offset(self.offset, minutes)
             for moment, minutes in zip(moments, offsets, strict=True)
         ]
 
     def index(self, times: Times) -> pd.Index[Any]:
-        """Times as pandas has them: zoned ones zoned, numbers as numbers, all else without a zone."""
+        """Times as pandas has them: zoned ones zoned, numbers as numbers, columns as levels, others without a zone."""
+        if self.columns:
+            levels: list[Any] = []
+            for each, words in zip(self.format.split(_BETWEEN), zip(*self.cells(times), strict=True), strict=True):
+                levels.append([int(word) for word in words] if each in _NUMBERS else list(words))
+            return pd.MultiIndex.from_arrays(levels, names=self.columns)
         if times.dtype.kind != "M":
             whole = self.digits == 0 and bool((times == np.round(times)).all())
             numbers: pd.Index[Any] = pd.Index(times.astype(np.int64) if whole else times)
@@ -146,8 +189,8 @@ class TimeForm:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """A plain dictionary, ready for JSON."""
-        return asdict(self)
+        """A plain dictionary, ready for JSON; of times in one column without what only several have."""
+        return {name: value for name, value in asdict(self).items() if value != ()}
 
     @classmethod
     def from_dict(cls, record: Any, place: str) -> TimeForm:
@@ -161,21 +204,24 @@ class TimeForm:
             'UTC'
         """
         try:
-            found = cls(**record)
+            lists = {name: tuple(map(str, record[name])) for name in ("columns", "months") if name in record}
+            found = cls(**{**record, **lists})
         except TypeError as error:
             raise RunError(f"{place} is damaged", expected="the form of the times") from error
-        if found.kind not in ("number", "epoch", "excel", "date") or found.unit not in EPOCHS:
+        sound = len(found.months) in (0, 12) and str(found.format).count(_BETWEEN) == max(0, len(found.columns) - 1)
+        if found.kind not in ("number", "epoch", "excel", "date") or found.unit not in EPOCHS or not sound:
             raise RunError(f"{place} is damaged", expected="a known form of the times", got=repr(found.kind))
         return found
 
 
-def render(moment: datetime, form: str, digits: int = 0) -> str:
+def render(moment: datetime, form: str, digits: int = 0, months: Sequence[str] = ()) -> str:
     """A time as a format has it; see `TimeForm`.
 
     Args:
         moment: the time.
-        form: as for ``strftime``, with ``%-d``, ``%q`` and ``%P`` on every system.
+        form: as for ``strftime``, with ``%-d``, ``%q``, ``%P``, ``%K`` and ``%N`` on every system.
         digits: behind the point of the seconds.
+        months: names of the months, for ``%N``.
 
     Example:
         >>> render(datetime(2020, 1, 9, 15, 5), "%-d.%-m.%Y %I:%M%P")
@@ -186,9 +232,12 @@ def render(moment: datetime, form: str, digits: int = 0) -> str:
         bare, letter = match.groups()
         if letter == "q":
             return str((moment.month + 2) // 3)
+        if letter == "N":
+            return months[moment.month - 1]
         if letter == "P":
             return moment.strftime("%p").lower()
-        words = f"{moment.year:04}" if letter == "Y" else moment.strftime(f"%{letter}")
+        hour = moment.hour + 1 if letter == "K" else 0
+        words = f"{moment.year:04}" if letter == "Y" else f"{hour:02}" if hour else moment.strftime(f"%{letter}")
         words = (words.lstrip("0") or "0") if bare else words
         return f"{words}.{moment.microsecond:06}"[: len(words) + 1 + digits] if letter == "S" and digits else words
 
@@ -209,7 +258,7 @@ def _fitting(shown: Times, form: TimeForm) -> tuple[Times, TimeForm]:
     longer = {
         "s": form.format,
         "m": re.sub("%(-?)M", r"%\1M:%S", form.format),
-        "h": re.sub("%(-?)([HI])", r"%\1\2:%M:%S", form.format),
+        "h": re.sub("%(-?)([HIK])", r"%\1\2:%M:%S", form.format),
         "D": f"{form.format} %H:%M:%S",
     }[unit]
     whole = bool((shown == shown.astype("datetime64[s]")).all())

@@ -23,6 +23,7 @@ from gatewise.kinds.forecasting.series.building import (
 from gatewise.kinds.forecasting.series.covariate_columns import Asked, drop_unseen, mark_numbers, with_covariates
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.known import KNOWN_SERIES, find_known, known_name
+from gatewise.kinds.forecasting.series.layouts import unit_notes, unread_notes
 from gatewise.kinds.forecasting.series.lookback import default_lookback
 from gatewise.kinds.forecasting.series.noticed import (
     notice_target,
@@ -32,8 +33,14 @@ from gatewise.kinds.forecasting.series.noticed import (
 )
 from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
-from gatewise.kinds.forecasting.series.signs import plain_frame
-from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names, read_frame
+from gatewise.kinds.forecasting.series.signs import Marks, plain_frame
+from gatewise.kinds.forecasting.series.table import (
+    SeriesTable,
+    check_columns,
+    column_names,
+    read_frame,
+    time_columns,
+)
 
 __all__ = ["known_columns", "load_series", "read_table", "series_from_table"]
 
@@ -66,6 +73,7 @@ def load_series(
     date_format: str | None = None,
     timezone: str | None = None,
     decimal: str = ".",
+    thousands: str | None = None,
     horizon: int = 1,
     lookback: int | None = None,
     download: bool = False,
@@ -75,8 +83,8 @@ def load_series(
 
     Args:
         data: ``stocks``, ``sp500``, ``nasdaq``, ``etth1`` (or ``ett``), ``etth2``, or the path of a table.
-        time: column with the time of each row; None: the known set's; in a file of one's own, the only column that
-            holds times in order, else rows follow each other.
+        time: column with the time of each row, or several that are one time together (``year,quarter``); None: the
+            known set's; in a file of one's own see `notice_time`, else rows follow each other.
         target: column to forecast, several separated by commas; None: the known set's; in a file of one's own, the only
             column that holds numbers and has no other use.
         features: further columns to read, separated by commas; known up to the present only.
@@ -86,6 +94,7 @@ def load_series(
         date_format: how times are written, as for ``strptime``; None: derived from the column.
         timezone: name of the zone of times without an offset.
         decimal: the decimal mark of numbers.
+        thousands: the mark between the thousands of numbers; None: found.
         horizon: H, steps to forecast.
         lookback: steps to forecast from; None: `default_lookback`.
         download: whether a known set may be fetched.
@@ -114,16 +123,23 @@ def load_series(
     columns = list(map(str, frame.columns))
     others, asked = column_names(features, columns), Asked.named(known, static, group, columns)
     rules = TimeRules(date_format, timezone, workbook=path.suffix.lower() == ".xlsx")
-    if listed is None:
-        refuse_times_as_names(frame, path.name, rules)
-    named = column_names(target, columns)
-    table, targets, time = _forecast_table(frame, places, path.name, named, others, time, group, rules, asked, decimal)
-    said = [note for one in (*named, *others, *asked.known, *asked.static) for note in one_column_note(one, columns)]
+    named, how = column_names(target, columns), (group, rules, asked, Marks(decimal, thousands))
+    table, targets, time = _forecast_table(frame, places, path.name, named, others, time, *how)
+    said = _layout_notes(frame, (*named, *others, *asked.known, *asked.static), targets, group, time)
     table = replace(table, notes=[*said, *table.notes])
     shown, borders = (path.name, None) if listed is None else (name, listed.borders)
     return series_from_table(
         table, shown, source, targets, others, horizon=horizon, lookback=lookback, borders=borders, time=time
     )
+
+
+def _layout_notes(
+    frame: pd.DataFrame, given: Sequence[str], targets: Sequence[str], group: str | None, time: str | None
+) -> list[str]:
+    """Notes on names that could mean several columns, and on columns of units and times that nobody uses."""
+    columns, used = list(map(str, frame.columns)), (*targets, *given, group)
+    said = [note for one in given for note in one_column_note(one, columns)]
+    return [*said, *unit_notes(frame, used, group), *(unread_notes(frame, used) if time is None else ())]
 
 
 def _own_file(name: str) -> tuple[Path, str]:
@@ -144,18 +160,19 @@ def _forecast_table(
     group: str | None,
     rules: TimeRules,
     asked: Asked,
-    decimal: str,
+    marks: Marks,
 ) -> tuple[SeriesTable, tuple[str, ...], str | None]:
     """(the rows up to the last that has a target, the columns to forecast, that of the times); noticed if not named."""
+    refuse_times_as_names(frame, name, rules)
     said: list[str] = []
     if not targets:
         taken = (*features, *asked.known, *asked.static)
         if time is None:
             refuse_unused_times(frame, places, name, taken, group, rules)
             time, said = notice_time(frame, places, taken, group, rules)
-        targets, more = notice_target(frame, name, (*taken, time, group), decimal, places)
+        targets, more = notice_target(frame, name, (*taken, *time_columns(time, frame), group), marks, places)
         said = [*said, *more]
-    table, time = read_table(frame, places, name, (*targets, *features), time, group, rules, asked, decimal)
+    table, time = read_table(frame, places, name, (*targets, *features), time, group, rules, asked, marks)
     table, _ = cut_ahead(replace(table, notes=[*said, *table.notes]), len(targets))
     return table, targets, time
 
@@ -169,7 +186,7 @@ def read_table(
     group: str | None,
     rules: TimeRules,
     asked: Asked,
-    decimal: str = ".",
+    marks: Marks | None = None,
     *,
     notice: bool = True,
 ) -> tuple[SeriesTable, str | None]:
@@ -180,11 +197,11 @@ def read_table(
         places: of each row, for messages.
         name: of the whole, for messages.
         columns: targets, then features.
-        time: column of the times.
+        time: column of the times, or several that are one time together, separated by commas.
         group: column of the series' names.
         rules: how times are read.
         asked: which columns are covariates.
-        decimal: the decimal mark of numbers.
+        marks: the marks within numbers.
         notice: whether the column of times is looked for where none is named.
 
     Returns:
@@ -193,14 +210,15 @@ def read_table(
     Raises:
         DataError: a column, a time or a number cannot be used.
     """
-    said: list[str] = []
+    marks, said = marks or Marks(), list(frame.attrs.get("notes", ()))
     if time is None and notice:
         taken = (*columns, *asked.known, *asked.static)
-        time, said = notice_time(frame, places, taken, group, rules)
-    frame, signs = plain_frame(frame, (*columns, *asked.known, *asked.static), decimal)
-    table = check_columns(frame, places, name, time, columns, group, rules, decimal)
-    table = with_covariates(table, frame, name, (time, group, *columns), asked, decimal)
-    return replace(table, notes=[*said, *signs, *table.notes]), time
+        time, noticed = notice_time(frame, places, taken, group, rules)
+        said += noticed
+    frame, signs, thousands = plain_frame(frame, (*columns, *asked.known, *asked.static), marks, places)
+    table = check_columns(frame, places, name, time, columns, group, rules, marks.decimal)
+    table = with_covariates(table, frame, name, (*time_columns(time, frame), group, *columns), asked, marks.decimal)
+    return replace(table, notes=[*said, *signs, *table.notes], thousands=thousands), time
 
 
 def _unknown(name: str) -> DataError:
@@ -276,6 +294,7 @@ def series_from_table(
         season=spacing.season or 1,
         form=table.form,
         time=time,
+        thousands=table.thousands,
         covariates=covariates,
     )
 

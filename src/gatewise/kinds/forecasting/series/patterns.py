@@ -110,7 +110,7 @@ def _weeks(parts: pd.DataFrame) -> Times:
     day = pd.to_numeric(parts["weekday"]).fillna(1)
     # the fourth of January is in the first week
     fourth = pd.to_datetime(pd.DataFrame({"year": year.where(year > 0), "month": 1, "day": 4}), errors="coerce")
-    monday = fourth - pd.to_timedelta(fourth.dt.dayofweek, unit="D")
+    monday = fourth - pd.to_timedelta(fourth.dt.day_of_week, unit="D")
     found = monday + pd.to_timedelta(7 * (week - 1) + day - 1, unit="D")
     said = (monday + pd.to_timedelta(7 * (week - 1), unit="D")).dt.isocalendar()
     wrong = (said["week"] != week) | (said["year"] != year) | ((parts["dash"] != "") & parts["weekday"].isna())

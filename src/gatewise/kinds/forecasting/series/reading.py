@@ -21,12 +21,23 @@ from gatewise.kinds.forecasting.series.forms import EPOCHS, SERIAL_START, TimeFo
 from gatewise.kinds.forecasting.series.patterns import DAY_FIRST, PATTERNS, Pattern, form_of, order_of
 from gatewise.kinds.forecasting.series.zones import as_instants, by_clock
 
-__all__ = ["TimeColumn", "TimeRules", "read_times"]
+__all__ = ["TimeColumn", "TimeRules", "called_time", "read_times"]
 
 Times = npt.NDArray[Any]
 _ZONE = r"\s?(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
-_NAMED = ("%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%Y %b", "%d-%b-%y", "%d-%b-%Y", "%d/%b/%Y", "%d.%b.%Y", "%Y-%b-%d")
+# fmt: off
+_NAMED = (
+    "%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%Y %b", "%Y %B", "%Y-%b", "%Y-%B", "%d-%b-%y", "%d-%b-%Y", "%d/%b/%Y",
+    "%d.%b.%Y", "%Y-%b-%d",
+)
+# fmt: on
 _SERIALS = (20_000, 100_000)
+_TIME_NAME = re.compile(
+    r"(date|datum|day|tag|dato|data|fecha|jour|giorno|month|monat|mois|mes|mese|period|periode|yyyymm(dd)?|time|"
+    r"date[_ -]?time|time[_ -]?stamp|ts|zeit|zeitpunkt|zeitstempel|epoch|unix([_ -]?time)?|ds)",
+    re.IGNORECASE,
+)
+_DATE_NAME = re.compile(r"(date|datum|dato|fecha|date[_ -]?time)", re.IGNORECASE)
 _ALWAYS = "2026-01-31 and 2026-01-31 18:00 are always understood"
 
 
@@ -71,6 +82,16 @@ class Found:
     form: TimeForm
     instants: Times | None = None
     notes: list[str] = field(default_factory=list)
+
+
+def called_time(column: str) -> bool:
+    """Whether a column has a usual name of times.
+
+    Example:
+        >>> called_time("Datum"), called_time("updates")
+        (True, False)
+    """
+    return _TIME_NAME.fullmatch(column.strip()) is not None
 
 
 def read_times(
@@ -163,7 +184,8 @@ def _numbers(
             note = f"the numbers in the column {column!r} were read as {unit} since 1970"
             return Found(micro, form, micro, [note])
     serial = bool(len(found) > 1 and found.min() >= _SERIALS[0] and found.max() <= _SERIALS[1])
-    if serial and (rules.workbook or (rules.form is not None and rules.form.kind == "excel")):
+    dated = _DATE_NAME.fullmatch(column.strip()) is not None
+    if serial and (rules.workbook or dated or (rules.form is not None and rules.form.kind == "excel")):
         dates = _serial_dates(words, places, column)
         return replace(dates, notes=[f"the numbers in the column {column!r} were read as dates of Excel"])
     hint = f"the numbers in the column {column!r} count by themselves; if they are dates of Excel: --date-format excel"

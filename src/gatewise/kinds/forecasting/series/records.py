@@ -105,8 +105,9 @@ class SeriesDataset:
         spacing: of the steps.
         season: steps of a season, for the seasonal naive forecast.
         form: how times were written.
-        time: the column of the times; None: rows follow each other.
+        time: the column of the times, or several with commas between them; None: rows follow each other.
         covariates: the columns that are known for the future too, and the constant ones.
+        thousands: the mark between the thousands of its numbers; None: none.
     """
 
     name: str
@@ -124,6 +125,7 @@ class SeriesDataset:
     form: TimeForm = field(default_factory=lambda: TimeForm("number"))
     time: str | None = None
     covariates: Covariates = field(default_factory=Covariates)
+    thousands: str | None = None
 
     @cached_property
     def _windows(self) -> dict[str, Windows]:
