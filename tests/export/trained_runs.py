@@ -44,6 +44,18 @@ RUNS: dict[str, tuple[str, list[str]]] = {
         "series.csv",
         [*SERIES, *KNOWN, "--decoding", "segments", "--segment-length", "3", "--channel-independent"],
     ),
+    "segments, shortcut": (
+        "series.csv",
+        [
+            *SERIES, "--decoding", "segments", "--segment-length", "3", "--channel-independent",
+            "--no-channel-embedding", "--shortcut", "--features", "wind", "--quantiles", "0.2,0.8",
+            "--normalisation", "last-scaled",
+        ],
+    ),  # fmt: skip
+    "direct, shortcut": (
+        "series.csv",
+        [*SERIES, *KNOWN, "--shortcut", "--quantiles", "0.2,0.8", "--normalisation", "last-scaled"],
+    ),
     "several series": (
         "groups.csv",
         [*SERIES, "--group", "shop", "--static", "size", "--transform", "log-return", "--bidirectional"],
