@@ -14,6 +14,7 @@ from small_text import write_text_file
 SMALL = ["--hidden-size", "7", "--epochs", "1", "--threads", "1"]
 SERIES = ["--time", "day", "--target", "a,b", "--lookback", "12", "--horizon", "4", *SMALL]
 KNOWN = ["--known", "open,heat"]
+SHORTCUT = ["--shortcut", "--normalisation", "last-scaled", "--quantiles", "0.2,0.8"]
 CITIES = ("Bonn", "Paris", "Oslo", "Rome", "Lima", "Kyiv")
 REVIEWS = ["--text", "review", "--label", "mood", *FLAGS, "--epochs", "1"]
 
@@ -46,16 +47,9 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     ),
     "segments, shortcut": (
         "series.csv",
-        [
-            *SERIES, "--decoding", "segments", "--segment-length", "3", "--channel-independent",
-            "--no-channel-embedding", "--shortcut", "--features", "wind", "--quantiles", "0.2,0.8",
-            "--normalisation", "last-scaled",
-        ],
-    ),  # fmt: skip
-    "direct, shortcut": (
-        "series.csv",
-        [*SERIES, *KNOWN, "--shortcut", "--quantiles", "0.2,0.8", "--normalisation", "last-scaled"],
+        [*SERIES, *SHORTCUT, "--decoding", "segments", "--segment-length", "3", "--channel-independent"],
     ),
+    "direct, shortcut": ("series.csv", [*SERIES, *KNOWN, *SHORTCUT, "--features", "wind"]),
     "several series": (
         "groups.csv",
         [*SERIES, "--group", "shop", "--static", "size", "--transform", "log-return", "--bidirectional"],

@@ -59,7 +59,7 @@ RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "series, shortcut": (
         "forecasting",
         "series.csv",
-        {**SERIES, "features": "wind", "shortcut": True, "channel_independent": True, "channel_embedding": False},
+        {**SERIES, "features": "wind", "shortcut": True, "channel_independent": True},
     ),
     "text": ("language-modelling", "text.txt", {**TINY, "embedding_size": 5, "num_layers": 2, "last_size": 4}),
     "text, adaptive": (

@@ -119,18 +119,6 @@ def test_independent_channels_do_not_see_each_other(decoding: str) -> None:
     assert not torch.allclose(together(past)[:, :, 0], together(other)[:, :, 0])
 
 
-def test_without_a_channel_embedding_targets_are_read_alike() -> None:
-    options = {"lookback": 8, "horizon": 5, "hidden_size": 6, "decoding": "segments", "segment_length": 4}
-    past = torch.randn(8, 2, 3, generator=torch.Generator().manual_seed(1))
-    turned = [2, 0, 1]
-    for embedding in (False, True):
-        torch.manual_seed(0)
-        model = Forecaster(3, 0, channel_independent=True, channel_embedding=embedding, **options).eval()
-        assert model.channel.numel() == (9 if embedding else 0)
-        same = torch.allclose(model(past[:, :, turned]), model(past)[:, :, turned], atol=1e-6)
-        assert same is not embedding
-
-
 @pytest.mark.parametrize("decoding", ["direct", "segments"])
 @pytest.mark.parametrize("independent", [False, True])
 @pytest.mark.parametrize("normalisation", ["last", "standard", "last-scaled"])

@@ -59,9 +59,8 @@ class Forecaster(nn.Module):
         normalisation: per window: ``none``, ``last`` (the last value is subtracted), ``standard`` (mean and deviation
             of the window; Kim et al., 2022) or ``last-scaled`` (last value and deviation); forecasts are scaled back.
         channel_independent: every target is read separately, with the features, by the same weights.
-        channel_embedding: of independent channels with ``segments``: an embedding says which target is forecast.
-        shortcut: a linear map of the targets' windows, the same for all targets, is added to the forecast, which then
-            corrects it (after NLinear; Zeng et al., 2023); it starts from zero. Not for ``recursive``.
+        shortcut: a linear map of each target's window, the same for all targets, is added to its forecast (LSTNet's
+            autoregressive part; Lai et al., 2018); it starts from zero. Not for ``recursive``.
         quantiles: Q quantile forecasts besides the central one.
         known: N.
         static: S.
@@ -101,7 +100,6 @@ class Forecaster(nn.Module):
         static: int = 0,
         relative: Sequence[bool] = (),
         known_normalisation: str | None = None,
-        channel_embedding: bool = True,
         shortcut: bool = False,
     ) -> None:
         super().__init__()
@@ -137,7 +135,7 @@ class Forecaster(nn.Module):
         self.head = nn.Linear(width, self._steps_of_head() * self.alone * self.written)
         if decoding == "segments":
             self.read_segment = nn.Linear(segment_length * read, hidden_size)
-            channels = hidden_size // 2 if channel_embedding and channel_independent and targets > 1 else 0
+            channels = hidden_size // 2 if channel_independent and targets > 1 else 0
             self.place = nn.Parameter(torch.randn(-(-horizon // segment_length), hidden_size - channels))
             self.channel = nn.Parameter(torch.randn(targets, channels))
         if known and decoding == "segments":

@@ -105,15 +105,10 @@ class ForecastModelSpec(Spec):
     segment_length: int | None = setting(
         None, "Steps per segment, for --decoding segments; 48 if that is given alone.", minimum=1
     )
-    normalisation: str = setting(
-        "last", "Of each window: none, last, standard or last-scaled.", choices=NORMALISATIONS
-    )
+    normalisation: str = setting("last", "Of each window: none, last, standard or last-scaled.", choices=NORMALISATIONS)
     channel_independent: bool = setting(False, "Treat each target as a series of its own.")
-    channel_embedding: bool = setting(
-        True, "With --channel-independent and segments, let an embedding say which target is forecast."
-    )
     shortcut: bool = setting(
-        False, "Add a linear map of each target's window to the forecast, which the network then corrects."
+        False, "Add a linear map of each target's window to its forecast (not with --decoding recursive).", added=True
     )
     quantiles: str = setting("", "Quantiles to forecast besides the central value, separated by commas: 0.1,0.9.")
     loss: str = setting(
@@ -123,7 +118,7 @@ class ForecastModelSpec(Spec):
     )
 
     def check_together(self) -> None:
-        """Refuse recursion in two directions, and quantiles outside (0, 1)."""
+        """Refuse recursion in two directions or with a shortcut, and quantiles outside (0, 1)."""
         if self.decoding == "recursive" and self.bidirectional:
             raise OptionError("recursive forecasts only go forward in time", fix="omit --bidirectional")
         if self.decoding == "recursive" and self.shortcut:

@@ -307,6 +307,5 @@ def _network(
         relative=covariates.relative,
         known_normalisation=model.normalisation,
         static=len(covariates.static_names),
-        channel_embedding=model.channel_embedding,
         shortcut=model.shortcut,
     )
