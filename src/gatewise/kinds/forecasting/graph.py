@@ -19,6 +19,8 @@ from gatewise.kinds.forecasting.series.records import Windows
 from gatewise.statistics.measure import Measure
 
 if TYPE_CHECKING:
+    from torch.nn import Linear
+
     from gatewise.kinds.forecasting.trained import TrainedForecaster
 
 __all__ = ["examples_of", "graph_of", "scores_of"]
@@ -152,18 +154,18 @@ class _Forecast:
         found = {"direct": self._direct, "recursive": self._recursive}.get(model.decoding)
         written = self._segments(window, target) if found is None else found(window)
         if model.shortcut is not None:
-            written = build.apply("add", written, self._shortcut(window.windows))
+            written = build.apply("add", written, self._shortcut(model.shortcut, window.windows))
         for operation, value in (("mul", window.scale), ("add", window.level)):
             if value is not None:
                 written = build.apply(operation, written, self._spread(value))
         return written
 
-    def _shortcut(self, windows: str) -> str:
+    def _shortcut(self, shortcut: Linear, windows: str) -> str:
         """The map of the targets' windows, (H, alone * written): the same for central values and quantiles."""
         build, model, columns = self.build, self.model, []
         for place in range(model.alone):
             window = build.reshape(build.slice(windows, place, place + 1), None, model.lookback)
-            mapped = build.linear(window, model.shortcut.weight, model.shortcut.bias, "shortcut")
+            mapped = build.linear(window, shortcut.weight, shortcut.bias, "shortcut")
             columns += [build.reshape(mapped, model.horizon, 1)] * model.written
         return build.concat(columns)
 
