@@ -14,6 +14,7 @@ from small_text import write_text_file
 SMALL = ["--hidden-size", "7", "--epochs", "1", "--threads", "1"]
 SERIES = ["--time", "day", "--target", "a,b", "--lookback", "12", "--horizon", "4", *SMALL]
 KNOWN = ["--known", "open,heat"]
+SHORTCUT = ["--shortcut", "--normalisation", "last-scaled", "--quantiles", "0.2,0.8"]
 CITIES = ("Bonn", "Paris", "Oslo", "Rome", "Lima", "Kyiv")
 REVIEWS = ["--text", "review", "--label", "mood", *FLAGS, "--epochs", "1"]
 
@@ -44,6 +45,11 @@ RUNS: dict[str, tuple[str, list[str]]] = {
         "series.csv",
         [*SERIES, *KNOWN, "--decoding", "segments", "--segment-length", "3", "--channel-independent"],
     ),
+    "segments, shortcut": (
+        "series.csv",
+        [*SERIES, *SHORTCUT, "--decoding", "segments", "--segment-length", "3", "--channel-independent"],
+    ),
+    "direct, shortcut": ("series.csv", [*SERIES, *KNOWN, *SHORTCUT, "--features", "wind"]),
     "several series": (
         "groups.csv",
         [*SERIES, "--group", "shop", "--static", "size", "--transform", "log-return", "--bidirectional"],

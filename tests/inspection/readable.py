@@ -56,6 +56,11 @@ RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "series.csv",
         {**SERIES, "known": "open", "decoding": "segments", "segment_length": 3, "channel_independent": True},
     ),
+    "series, shortcut": (
+        "forecasting",
+        "series.csv",
+        {**SERIES, "features": "wind", "shortcut": True, "channel_independent": True},
+    ),
     "text": ("language-modelling", "text.txt", {**TINY, "embedding_size": 5, "num_layers": 2, "last_size": 4}),
     "text, adaptive": (
         "language-modelling",

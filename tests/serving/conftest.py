@@ -35,6 +35,10 @@ RUNS: dict[str, tuple[str, list[str]]] = {
         "series.csv",
         ["--time", "day", "--target", "a,b", "--lookback", "12", "--horizon", "3", "--quantiles", "0.1,0.9", *SMALL],
     ),
+    "series, shortcut": (
+        "series.csv",
+        ["--time", "day", "--target", "a,b", "--lookback", "12", "--horizon", "3", "--shortcut", *SMALL],
+    ),
     "translations": ("numbers.tsv", [*SMALL, "--embedding-size", "7", "--vocabulary-size", "300", "--cell", "gru"]),
     "pictures": (
         "bars/captions.csv",

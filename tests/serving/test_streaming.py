@@ -29,7 +29,7 @@ TEXTS = [
 
 def messages_of(name: str, chance: random.Random, number: int) -> list[dict[str, Any]]:
     """What a stream sends: a text in random pieces, or rows."""
-    if name in ("series", "probe"):
+    if name.startswith(("series", "probe")):
         rows = [[chance.uniform(1, 20), chance.uniform(0, 9)] for _ in range(chance.randint(14, 30))]
         cuts = sorted(chance.sample(range(1, len(rows)), 4))
         return [{"values": rows[a:b]} for a, b in itertools.pairwise([0, *cuts, len(rows)])]
@@ -70,6 +70,7 @@ NAMES = ["reviews", "words", "characters", "tags", "series", "probe"]
 @pytest.mark.parametrize(
     ("name", "kernel"),
     [(name, None) for name in NAMES]
+    + [pytest.param("series, shortcut", None, marks=pytest.mark.slow)]
     + [pytest.param(name, "reference", marks=() if name == "reviews" else pytest.mark.slow) for name in NAMES],
 )
 def test_interleaved_streams_have_the_same_bits_as_alone(name: str, kernel: str | None, runs: Runs) -> None:

@@ -74,7 +74,7 @@ def recipes() -> list[Recipe]:
 
     Example:
         >>> [recipe.name for recipe in recipes()][:4]
-        ['etth1', 'glyph-names', 'imdb-pretrain', 'imdb-pretrain-large']
+        ['etth1', 'etth2', 'glyph-names', 'imdb-pretrain']
     """
     folder = files("gatewise") / "recipes"
     found = sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))

@@ -73,9 +73,10 @@ class RunSpec:
         So runs of versions that had one process and one precision keep their hashes.
         """
         record = self.to_dict()
-        for name, entry in settings_of(type(self.data)).items():
-            if entry.added and record["data"][name] == entry.default:
-                del record["data"][name]
+        for part, spec in (("data", self.data), ("model", self.model)):
+            for name, entry in settings_of(type(spec)).items():
+                if entry.added and record[part][name] == entry.default:
+                    del record[part][name]
         if self.training.processes == 1:
             del record["training"]["processes"]
         if self.training.precision == "float32":

@@ -15,7 +15,8 @@ from gatewise.kinds.forecasting.decoding import with_decoding
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.lookback import LOOKBACK, default_lookback
 from gatewise.kinds.forecasting.series.records import Series
-from gatewise.kinds.forecasting.spec import ForecastModelSpec
+from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
+from gatewise.training.run_spec import RunSpec
 from run_folders import without_checksums
 
 TINY = ["--hidden", "4", "--epochs", "1", "--threads", "1"]
@@ -113,3 +114,23 @@ def test_a_run_of_before_resumes_with_what_it_was(tmp_path: Path, capsys: pytest
     assert exit_code(command) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "--lookback 60" in said and "--decoding direct" in said
+
+
+def test_a_run_of_before_there_was_a_shortcut_opens_and_resumes_without_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, run = hours(tmp_path / "load.csv"), tmp_path / "run"
+    command = ["train", path, "--horizon", "24", *TINY, "--out", run]
+    assert exit_code(command) == 0
+    spec = json.loads((run / "spec.json").read_text())
+    assert spec["model"].pop("shortcut") is False
+    (run / "spec.json").write_text(json.dumps(spec))
+    without_checksums(run)
+    assert load_run(run).model.shortcut is None
+    assert exit_code(command) == 0
+    capsys.readouterr()
+    assert exit_code([*command, "--shortcut"]) == 2
+    assert "expected: shortcut True got: shortcut False" in " ".join(capsys.readouterr().err.split())
+    # a comparison of before finds its runs again
+    old, new = (RunSpec(SeriesSpec("a.csv"), ForecastModelSpec(shortcut=given)) for given in (False, True))
+    assert "shortcut" not in old.to_identity()["model"] and new.to_identity()["model"]["shortcut"] is True

@@ -10,7 +10,7 @@ from gatewise.errors import OptionError
 from gatewise.kinds.forecasting import baseline_models
 from gatewise.kinds.forecasting.figures import evaluate_forecasts
 from gatewise.kinds.forecasting.kind import ForecastingKind
-from gatewise.kinds.forecasting.network import Forecaster
+from gatewise.kinds.forecasting.network import SCALED, Forecaster
 from gatewise.kinds.forecasting.problem import ForecastingProblem, forecast_windows, pinball_loss
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.records import Series, SeriesDataset, Windows
@@ -84,7 +84,7 @@ def test_segments_by_hand() -> None:
 
 
 @pytest.mark.parametrize("decoding", ["direct", "recursive", "segments"])
-@pytest.mark.parametrize("normalisation", ["last", "standard"])
+@pytest.mark.parametrize("normalisation", ["last", "standard", "last-scaled"])
 def test_level_is_taken_and_given_back(decoding: str, normalisation: str) -> None:
     torch.manual_seed(0)
     model = Forecaster(
@@ -100,7 +100,7 @@ def test_level_is_taken_and_given_back(decoding: str, normalisation: str) -> Non
     ).eval()
     past = torch.randn(8, 3, 2)
     torch.testing.assert_close(model(past + 100), model(past) + 100, rtol=0, atol=1e-3)
-    if normalisation == "standard":
+    if normalisation in SCALED:
         torch.testing.assert_close(model(past * 50), model(past) * 50, rtol=1e-3, atol=1e-2)
 
 
@@ -119,6 +119,32 @@ def test_independent_channels_do_not_see_each_other(decoding: str) -> None:
     assert not torch.allclose(together(past)[:, :, 0], together(other)[:, :, 0])
 
 
+@pytest.mark.parametrize("decoding", ["direct", "segments"])
+@pytest.mark.parametrize("independent", [False, True])
+@pytest.mark.parametrize("normalisation", ["last", "standard", "last-scaled"])
+def test_the_shortcut_is_a_linear_map_of_each_window(decoding: str, independent: bool, normalisation: str) -> None:
+    options = {
+        "lookback": 9, "horizon": 5, "hidden_size": 6, "decoding": decoding, "segment_length": 4, "quantiles": 1,
+        "channel_independent": independent, "normalisation": normalisation,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    plain = Forecaster(2, 1, **options).eval()
+    torch.manual_seed(0)
+    model = Forecaster(2, 1, shortcut=True, **options).eval()
+    past = torch.randn(9, 3, 3)
+    torch.testing.assert_close(model(past), plain(past), rtol=0, atol=0)  # it starts from zero
+    assert model.shortcut is not None
+    with torch.no_grad():
+        model.shortcut.weight.normal_()
+        model.shortcut.bias.normal_()
+    targets = past[:, :, :2]
+    level = targets.mean(dim=0) if normalisation == "standard" else targets[-1]
+    scale = torch.ones(3, 2) if normalisation == "last" else (targets.var(dim=0, unbiased=False) + 1e-5).sqrt()
+    mapped = torch.einsum("ht,tbk->hbk", model.shortcut.weight, (targets - level) / scale)
+    expected = plain(past) + ((mapped + model.shortcut.bias[:, None, None]) * scale)[..., None]
+    torch.testing.assert_close(model(past), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_a_window_alone_equals_the_window_in_a_batch() -> None:
     torch.manual_seed(0)
     model = Forecaster(
@@ -133,6 +159,8 @@ def test_options_that_do_not_fit() -> None:
         Forecaster(1, 0, lookback=8, horizon=2, decoding="segments", segment_length=9)
     with pytest.raises(OptionError, match="only go forward"):
         Forecaster(1, 0, lookback=8, horizon=2, decoding="recursive", bidirectional=True)
+    with pytest.raises(OptionError, match="without a shortcut"):
+        Forecaster(1, 0, lookback=8, horizon=2, decoding="recursive", shortcut=True)
 
 
 def test_gathered_windows_are_the_rows_of_the_series() -> None:

@@ -15,7 +15,7 @@ from gatewise import Forecaster as Estimator
 from gatewise import load_run
 from gatewise.errors import RunError
 from gatewise.kinds.forecasting.baseline_models import RidgeOnWindow
-from gatewise.kinds.forecasting.network import Forecaster
+from gatewise.kinds.forecasting.network import SCALED, Forecaster
 from gatewise.kinds.forecasting.series.covariates import Covariate, Covariates
 from gatewise.kinds.forecasting.series.loading import load_series
 from gatewise.kinds.forecasting.series.scaling import fit_scaling
@@ -50,7 +50,7 @@ def load(folder: Path, frame: pd.DataFrame, **settings: Any) -> Any:
 
 
 @pytest.mark.parametrize("decoding", DECODINGS)
-@pytest.mark.parametrize("normalisation", ["none", "last", "standard"])
+@pytest.mark.parametrize("normalisation", ["none", "last", "standard", "last-scaled"])
 @pytest.mark.parametrize("independent", [False, True])
 def test_only_numbers_are_relative_to_the_window(decoding: str, normalisation: str, independent: bool) -> None:
     torch.manual_seed(0)
@@ -69,7 +69,7 @@ def test_only_numbers_are_relative_to_the_window(decoding: str, normalisation: s
         return float((model(moved, after) - found).abs().max().detach())
 
     assert (change(1, add=5.0) < 1e-5) == (normalisation != "none")
-    assert (change(1, times=3.0) < 1e-5) == (normalisation == "standard")
+    assert (change(1, times=3.0) < 1e-5) == (normalisation in SCALED)
     assert change(1, add=5.0, both=False) > 1e-3
     assert change(0, add=5.0) > 1e-3
     # without numbers it is the network that it always was, weights and all
@@ -89,6 +89,9 @@ def test_what_is_read_of_the_future() -> None:
     torch.testing.assert_close(future, torch.stack([ahead[..., 0] - past[-1, :, 1], ahead[..., 1]], 2), rtol=0, atol=0)
     _, _, _, future = Forecaster(1, 0, **options, normalisation="standard")._read(past, ahead)
     expected = (ahead[..., 0] - past[:, :, 1].mean()) / past[:, :, 1].std(correction=0)
+    torch.testing.assert_close(future, torch.stack([expected, ahead[..., 1]], 2))
+    _, _, _, future = Forecaster(1, 0, **options, normalisation="last-scaled")._read(past, ahead)
+    expected = (ahead[..., 0] - past[-1, :, 1]) / past[:, :, 1].std(correction=0)
     torch.testing.assert_close(future, torch.stack([expected, ahead[..., 1]], 2))
     # a window in which the column does not change
     past[:, :, 1] = 2.0

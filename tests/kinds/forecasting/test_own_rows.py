@@ -205,7 +205,14 @@ def test_evaluate_measures_what_was_not_trained_on(tmp_path: Path, capsys: pytes
 
 @pytest.mark.parametrize(
     "settings",
-    [["value", "last"], ["value", "none"], ["value", "standard"], ["difference", "last"], ["log-return", "last"]],
+    [
+        ["value", "last"],
+        ["value", "none"],
+        ["value", "standard"],
+        ["value", "last-scaled", "--shortcut"],
+        ["difference", "last"],
+        ["log-return", "last"],
+    ],
 )
 def test_a_constant_series_that_was_not_trained_on_stays_constant(
     settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -213,7 +220,7 @@ def test_a_constant_series_that_was_not_trained_on_stays_constant(
     """What other shops' growth had taught was added in units of 1: 0.004 became 0.03."""
     rising = two().assign(y=lambda rows: rows["y"] * 3 + 500 + rows.groupby("shop").cumcount())
     rising.to_csv(tmp_path / "rising.csv", index=False)
-    flags = [*FLAGS, "--group", "shop", "--transform", settings[0], "--normalisation", settings[1]]
+    flags = [*FLAGS, "--group", "shop", "--transform", settings[0], "--normalisation", *settings[1:]]
     assert exit_code(["train", tmp_path / "rising.csv", *flags, "--cell", "gru", "--out", tmp_path / "run"]) == 0
     constants = {"small": 0.004, "large": 5.25e6, "negative": -70.0, "zero": 0.0}
     if settings[0] == "log-return":

@@ -12,13 +12,15 @@ from gatewise.export.graph import Example, Graph, GraphBuilder, spread
 from gatewise.export.graph.layers import stack_of
 from gatewise.kinds.forecasting.exported import window_inputs
 from gatewise.kinds.forecasting.figures import MEAN_SQUARED_ERROR
-from gatewise.kinds.forecasting.network import _LEAST_DEVIATION
+from gatewise.kinds.forecasting.network import _LEAST_DEVIATION, SCALED
 from gatewise.kinds.forecasting.onnx_program import program_of
 from gatewise.kinds.forecasting.series.loading import known_columns
 from gatewise.kinds.forecasting.series.records import Windows
 from gatewise.statistics.measure import Measure
 
 if TYPE_CHECKING:
+    from torch.nn import Linear
+
     from gatewise.kinds.forecasting.trained import TrainedForecaster
 
 __all__ = ["examples_of", "graph_of", "scores_of"]
@@ -151,10 +153,21 @@ class _Forecast:
         window = self._window(past, ahead)
         found = {"direct": self._direct, "recursive": self._recursive}.get(model.decoding)
         written = self._segments(window, target) if found is None else found(window)
+        if model.shortcut is not None:
+            written = build.apply("add", written, self._shortcut(model.shortcut, window.windows))
         for operation, value in (("mul", window.scale), ("add", window.level)):
             if value is not None:
                 written = build.apply(operation, written, self._spread(value))
         return written
+
+    def _shortcut(self, shortcut: Linear, windows: str) -> str:
+        """The map of the targets' windows, (H, alone * written): the same for central values and quantiles."""
+        build, model, columns = self.build, self.model, []
+        for place in range(model.alone):
+            window = build.reshape(build.slice(windows, place, place + 1), None, model.lookback)
+            mapped = build.linear(window, shortcut.weight, shortcut.bias, "shortcut")
+            columns += [build.reshape(mapped, model.horizon, 1)] * model.written
+        return build.concat(columns)
 
     def _spread(self, value: str) -> str:
         """One number per target, repeated for its central value and quantiles."""
@@ -170,11 +183,10 @@ class _Forecast:
         fixed = [build.slice(past, read, width)] if width > read else []
         windows = build.slice(past, 0, read)
         level = scale = None
-        if model.normalisation == "last":
-            level = build.pool(windows, "last")
-        elif model.normalisation == "standard":
-            level = build.pool(windows, "mean")
-            scale = build.apply("sqrt", build.apply("add", self._variance(windows, level), _VARIANCE))
+        if model.normalisation != "none":
+            level = build.pool(windows, "mean" if model.normalisation == "standard" else "last")
+        if model.normalisation in SCALED:
+            scale = build.apply("sqrt", build.apply("add", self._variance(windows), _VARIANCE))
         windows = windows if level is None else build.apply("sub", windows, level)
         windows = windows if scale is None else build.apply("div", windows, scale)
         if ahead is not None and model.known_normalisation != "none":
@@ -182,8 +194,8 @@ class _Forecast:
             fixed = [known, *([build.slice(fixed[0], model.known, width - read)] if model.static else [])]
         return _Window(build.concat([windows, *fixed]), level, scale, ahead)
 
-    def _variance(self, values: str, mean: str) -> str:
-        moved = self.build.apply("sub", values, mean)
+    def _variance(self, values: str) -> str:
+        moved = self.build.apply("sub", values, self.build.pool(values, "mean"))
         return self.build.pool(self.build.apply("mul", moved, moved), "mean")
 
     def _known(self, past: str, ahead: str) -> tuple[str, str]:
@@ -191,10 +203,10 @@ class _Forecast:
         build, model = self.build, self.model
         mask = model._relative.cpu().numpy().astype(np.float32)
         relative = build.weight(mask, "known.relative")
-        level = build.pool(past, "last" if model.known_normalisation == "last" else "mean")
+        level = build.pool(past, "mean" if model.known_normalisation == "standard" else "last")
         scale = None
-        if model.known_normalisation == "standard":
-            deviation = build.apply("sqrt", self._variance(past, level))
+        if model.known_normalisation in SCALED:
+            deviation = build.apply("sqrt", self._variance(past))
             deviation = build.apply("max", deviation, _LEAST_DEVIATION)
             scale = build.apply(
                 "add", build.apply("mul", deviation, relative), build.weight(1 - mask, "known.absolute")

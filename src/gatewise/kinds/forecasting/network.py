@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from gatewise.errors import OptionError
 from gatewise.nn import Recurrent
 
-__all__ = ["Forecaster", "spread_states"]
+__all__ = ["SCALED", "Forecaster", "spread_states"]
 
+SCALED = ("standard", "last-scaled")
+"""The normalisations that divide by the window's deviation."""
 # in deviations of the training part
 _LEAST_DEVIATION = 0.1
 
@@ -54,14 +56,16 @@ class Forecaster(nn.Module):
         dropout: p between layers and before the head.
         decoding: ``direct``, ``recursive`` or ``segments``.
         segment_length: w; where it does not divide the look-back, the oldest values are left out.
-        normalisation: per window: ``none``, ``last`` (the last value is subtracted) or ``standard`` (mean and deviation
-            of the window; Kim et al., 2022); forecasts are scaled back.
+        normalisation: per window: ``none``, ``last`` (the last value is subtracted), ``standard`` (mean and deviation
+            of the window; Kim et al., 2022) or ``last-scaled`` (last value and deviation); forecasts are scaled back.
         channel_independent: every target is read separately, with the features, by the same weights.
+        shortcut: a linear map of each target's window, the same for all targets, is added to its forecast (LSTNet's
+            autoregressive part; Lai et al., 2018); it starts from zero. Not for ``recursive``.
         quantiles: Q quantile forecasts besides the central one.
         known: N.
         static: S.
         relative: of the known columns, which are normalised by the window; empty: none.
-        known_normalisation: of those, as ``normalisation``, which is meant by None. ``standard`` divides by at least a
+        known_normalisation: of those, as ``normalisation``, which is meant by None. A deviation counts at least a
             tenth of the scale, so that a change after a constant window stays small.
 
     Raises:
@@ -96,6 +100,7 @@ class Forecaster(nn.Module):
         static: int = 0,
         relative: Sequence[bool] = (),
         known_normalisation: str | None = None,
+        shortcut: bool = False,
     ) -> None:
         super().__init__()
         if decoding == "segments" and lookback < segment_length:
@@ -106,6 +111,8 @@ class Forecaster(nn.Module):
             )
         if decoding == "recursive" and bidirectional:
             raise OptionError("recursive forecasts only go forward", fix="omit --bidirectional")
+        if decoding == "recursive" and shortcut:
+            raise OptionError("recursive forecasts are fed back without a shortcut", fix="omit --shortcut")
         self.targets, self.features, self.lookback, self.horizon = targets, features, lookback, horizon
         self.known, self.static = known, static
         self.known_normalisation = (known_normalisation or normalisation) if any(relative) else "none"
@@ -143,6 +150,10 @@ class Forecaster(nn.Module):
                 dropout=dropout if num_layers > 1 else 0.0,
             )
             self.decoded = nn.Linear(width, self.alone * self.written, bias=False)
+        self.shortcut = nn.Linear(lookback, horizon) if shortcut else None
+        if self.shortcut is not None:
+            nn.init.zeros_(self.shortcut.weight)
+            nn.init.zeros_(self.shortcut.bias)
 
     def _steps_of_head(self) -> int:
         return {"direct": self.horizon, "recursive": 1}.get(self.decoding, self.segment)
@@ -210,10 +221,9 @@ class Forecaster(nn.Module):
         past = past[:, :, : self.alone + self.features]
         level = past.new_zeros(1, 1, past.shape[2])
         scale = torch.ones_like(level)
-        if self.normalisation == "last":
-            level = past[-1:]
-        elif self.normalisation == "standard":
-            level = past.mean(dim=0, keepdim=True)
+        if self.normalisation != "none":
+            level = past.mean(dim=0, keepdim=True) if self.normalisation == "standard" else past[-1:]
+        if self.normalisation in SCALED:
             scale = (past.var(dim=0, unbiased=False, keepdim=True) + 1e-5).sqrt()
         windows = past if self.normalisation == "none" else (past - level) / scale
         if ahead is not None and self.known_normalisation != "none":
@@ -225,9 +235,9 @@ class Forecaster(nn.Module):
 
     def _normalised_known(self, past: Tensor, ahead: Tensor) -> tuple[Tensor, Tensor]:
         """Known columns of past and future without the window's level and scale; zeros and ones as they are."""
-        level, scale = past[-1:], torch.ones_like(past[-1:])
-        if self.known_normalisation == "standard":
-            level = past.mean(dim=0, keepdim=True)
+        level = past.mean(dim=0, keepdim=True) if self.known_normalisation == "standard" else past[-1:]
+        scale = torch.ones_like(level)
+        if self.known_normalisation in SCALED:
             scale = past.std(dim=0, unbiased=False, keepdim=True).clamp(min=_LEAST_DEVIATION)
         level = torch.where(self._relative, level, torch.zeros_like(level))
         scale = torch.where(self._relative, scale, torch.ones_like(scale))
@@ -237,7 +247,7 @@ class Forecaster(nn.Module):
         output, state = self.recurrent(windows)
         summary = output[-1] if not self.recurrent.bidirectional else _last_of_both(output)
         head: Tensor = self.head(self.dropout(summary))
-        written = head.view(-1, self.horizon, self.alone, self.written).transpose(0, 1)
+        written = self._with_shortcut(head.view(-1, self.horizon, self.alone, self.written).transpose(0, 1), windows)
         if future is None:
             return written
         read, _ = self.decoder(future, state)
@@ -288,7 +298,14 @@ class Forecaster(nn.Module):
         written: Tensor = self.head(self.dropout(output[0]))
         written = written.view(places, sequences, self.segment, self.alone, self.written)
         whole = written.transpose(1, 2).reshape(places * self.segment, sequences, self.alone, self.written)
-        return whole[: self.horizon]
+        return self._with_shortcut(whole[: self.horizon], windows)
+
+    def _with_shortcut(self, written: Tensor, windows: Tensor) -> Tensor:
+        """Forecasts (H, B, alone, 1 + Q), of the central value and quantiles alike, plus the map of the windows."""
+        if self.shortcut is None:
+            return written
+        mapped: Tensor = self.shortcut(windows[..., : self.alone].movedim(0, -1))
+        return written + mapped.movedim(-1, 0)[..., None]
 
 
 def _last_of_both(output: Tensor) -> Tensor:

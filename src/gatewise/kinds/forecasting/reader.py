@@ -34,6 +34,7 @@ _BASELINES = {
     "none": "the training mean of every column",
     "last": "every value as the last one of the window",
     "standard": "every value at the mean of the window",
+    "last-scaled": "every value as the last one of the window",
 }
 
 

@@ -13,7 +13,7 @@ __all__ = ["DECODINGS", "LOSSES", "NORMALISATIONS", "TRANSFORMS", "ForecastModel
 
 TRANSFORMS = ("value", "difference", "log-return")
 DECODINGS = ("direct", "recursive", "segments")
-NORMALISATIONS = ("none", "last", "standard")
+NORMALISATIONS = ("none", "last", "standard", "last-scaled")
 LOSSES = ("squared", "absolute")
 
 
@@ -84,7 +84,7 @@ class ForecastModelSpec(Spec):
     or ``segments`` (Lin et al., 2023: segments as steps, all segments of the future decoded in parallel); None: see
     `gatewise.kinds.forecasting.decoding.with_decoding`.
     Normalisation of each window: ``last`` subtracts the last value (differences and returns stay as they are),
-    ``standard`` uses mean and deviation of the window (Kim et al., 2022).
+    ``standard`` uses mean and deviation of the window (Kim et al., 2022), ``last-scaled`` its last value and deviation.
 
     Example:
         >>> ForecastModelSpec(cell="gru", decoding="segments", segment_length=24).segment_length
@@ -105,8 +105,11 @@ class ForecastModelSpec(Spec):
     segment_length: int | None = setting(
         None, "Steps per segment, for --decoding segments; 48 if that is given alone.", minimum=1
     )
-    normalisation: str = setting("last", "Of each window: none, last or standard.", choices=NORMALISATIONS)
+    normalisation: str = setting("last", "Of each window: none, last, standard or last-scaled.", choices=NORMALISATIONS)
     channel_independent: bool = setting(False, "Treat each target as a series of its own.")
+    shortcut: bool = setting(
+        False, "Add a linear map of each target's window to its forecast (not with --decoding recursive).", added=True
+    )
     quantiles: str = setting("", "Quantiles to forecast besides the central value, separated by commas: 0.1,0.9.")
     loss: str = setting(
         "squared",
@@ -115,9 +118,11 @@ class ForecastModelSpec(Spec):
     )
 
     def check_together(self) -> None:
-        """Refuse recursion in two directions, and quantiles outside (0, 1)."""
+        """Refuse recursion in two directions or with a shortcut, and quantiles outside (0, 1)."""
         if self.decoding == "recursive" and self.bidirectional:
             raise OptionError("recursive forecasts only go forward in time", fix="omit --bidirectional")
+        if self.decoding == "recursive" and self.shortcut:
+            raise OptionError("recursive forecasts are fed back without a shortcut", fix="omit --shortcut")
         self.quantile_levels()
 
     def quantile_levels(self) -> tuple[float, ...]:

@@ -295,7 +295,7 @@ def _network(
 ) -> Forecaster:
     """The network that the specs describe, with weights drawn from torch's present random state."""
     # differences and returns are relative to the last value already
-    relative = data.transform != "value" and model.normalisation == "last"
+    relative = {} if data.transform == "value" else {"last": "none", "last-scaled": "standard"}
     assert model.decoding is not None and model.segment_length is not None  # derived, or recorded
     return Forecaster(
         targets,
@@ -309,11 +309,12 @@ def _network(
         dropout=model.dropout,
         decoding=model.decoding,
         segment_length=model.segment_length,
-        normalisation="none" if relative else model.normalisation,
+        normalisation=relative.get(model.normalisation, model.normalisation),
         channel_independent=model.channel_independent,
         quantiles=len(model.quantile_levels()),
         known=len(covariates.known_names),
         relative=covariates.relative,
         known_normalisation=model.normalisation,
         static=len(covariates.static_names),
+        shortcut=model.shortcut,
     )
