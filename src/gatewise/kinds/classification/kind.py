@@ -130,6 +130,10 @@ class ClassificationKind(Kind):
         usual = ModelSpec()
         return with_vocabulary_notes(dataset, usual.vocabulary_size, usual.max_tokens, usual.training_tokens)
 
+    def settled(self, spec: RunSpec, dataset: Any) -> RunSpec:
+        """With the factor of the recurrent layers' start that is derived where none is given."""
+        return replace(spec, model=replace(spec.model, recurrent_start=spec.model.recurrent_factor))
+
     def problem(self, spec: RunSpec, dataset: Any) -> ClassificationProblem:
         """The network on its encoded texts."""
         from gatewise.kinds.classification.trained import problem_of

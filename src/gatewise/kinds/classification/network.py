@@ -36,6 +36,7 @@ class SequenceClassifier(nn.Module):
         num_layers: L.
         bidirectional: D = 2 directions.
         pooling: one of `POOLINGS`; several are concatenated.
+        recurrent_start: factor of the recurrent layers' weights as they are drawn.
         dropout: p on the inputs, between layers and before the head. The inputs' mask is drawn once per text and holds
             for all its steps (Gal and Ghahramani, 2016): it regularises a recurrence better than one per step.
         word_dropout: p with which a whole word is zeroed (Iyyer et al., 2015).
@@ -58,6 +59,7 @@ class SequenceClassifier(nn.Module):
         num_layers: int = 1,
         bidirectional: bool = False,
         pooling: str = "last+mean+max",
+        recurrent_start: float = 1.0,
         dropout: float = 0.5,
         word_dropout: float = 0.1,
     ) -> None:
@@ -83,6 +85,9 @@ class SequenceClassifier(nn.Module):
         with torch.no_grad():
             self.embedding.weight.normal_(std=_EMBEDDING_SCALE)
             self.embedding.weight[0].zero_()
+            for name, weight in self.recurrent.named_parameters():
+                if name.startswith(("weight_ih", "weight_hh")):
+                    weight *= recurrent_start
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Score texts.

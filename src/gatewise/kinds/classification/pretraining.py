@@ -46,7 +46,8 @@ def pretraining_run(spec: RunSpec) -> RunSpec:
     model, pretraining = _model(spec), _pretraining(spec)
     return RunSpec(
         data=replace(spec.data, metric=None),
-        model=ModelSpec(**{name: getattr(model, name) for name in _SHAPE}),
+        # the language model's layers start as they are drawn, as those of earlier versions did
+        model=ModelSpec(recurrent_start=1.0, **{name: getattr(model, name) for name in _SHAPE}),
         training=TrainingSpec(
             epochs=pretraining.pretraining_epochs,
             batch_size=pretraining.pretraining_batch_size,

@@ -14,6 +14,7 @@ __all__ = [
     "DEFAULTS_WITH_PRETRAINING",
     "METRICS",
     "POOLINGS",
+    "RECURRENT_STARTS",
     "THRESHOLDS",
     "DataSpec",
     "ModelSpec",
@@ -34,6 +35,8 @@ METRICS = (
 )
 THRESHOLDS = ("validation", "0.5")
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
+RECURRENT_STARTS: Mapping[str, float] = {"rnn": 0.4}
+"""Of cells that had better start from smaller weights where all steps are pooled: the factor."""
 DEFAULTS_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
     "model": {"bidirectional": True, "hidden_size": 256, "embeddings": "random"},
     "training": {"warm_up": 0.1, "learning_rate": 1e-3},
@@ -127,6 +130,13 @@ class ModelSpec(Spec):
         "How the steps become one vector: last, mean, max, mean+max, last+mean+max.",
         choices=POOLINGS,
     )
+    recurrent_start: float | None = setting(
+        None,
+        "Factor of the recurrent layers' weights before training; derived if not given: 0.4 of an rnn whose steps are "
+        "pooled, else 1.",
+        minimum=0.0,
+        earlier=1.0,
+    )
     dropout: float = common.dropout(0.5)
     word_dropout: float = common.dropout(0.1, "Probability of zeroing a whole word while training.")
     vocabulary_size: int = common.vocabulary_size(20_000)
@@ -152,6 +162,20 @@ class ModelSpec(Spec):
         choices=CALIBRATIONS,
         earlier="none",
     )
+
+    @property
+    def recurrent_factor(self) -> float:
+        """What the recurrent layers' weights are multiplied by before training, derived where it is not given.
+
+        Example:
+            >>> ModelSpec(cell="rnn").recurrent_factor, ModelSpec(cell="gru").recurrent_factor
+            (0.4, 1.0)
+            >>> ModelSpec(cell="rnn", pooling="last").recurrent_factor
+            1.0
+        """
+        if self.recurrent_start is not None:
+            return self.recurrent_start
+        return 1.0 if self.pooling == "last" else RECURRENT_STARTS.get(self.cell, 1.0)
 
 
 @dataclass(frozen=True)

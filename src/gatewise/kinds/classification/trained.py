@@ -294,6 +294,7 @@ def _network(spec: ModelSpec, vocabulary_size: int, classes: int) -> SequenceCla
         num_layers=spec.num_layers,
         bidirectional=spec.bidirectional,
         pooling=spec.pooling,
+        recurrent_start=spec.recurrent_factor,
         dropout=spec.dropout,
         word_dropout=spec.word_dropout,
     )
