@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,7 +13,7 @@ from gatewise.errors import OptionError, RunError
 from gatewise.kinds.classification.kind import ClassificationKind
 from gatewise.kinds.classification.pretraining import pretraining_run
 from gatewise.kinds.classification.spec import DataSpec, ModelSpec, PretrainingSpec
-from gatewise.training import RunSpec, TrainingSpec, train_run
+from gatewise.training import RunSpec, TrainingSpec, load_run, train_run
 
 SMALL = {"hidden_size": 6, "embedding_size": 5, "embeddings": "random"}
 
@@ -69,9 +70,12 @@ def test_a_gru_of_before_the_setting_is_the_same_run_and_an_rnn_names_the_option
         spec = run_of(dataset, cell=cell, recurrent_start=1.0)
         folder = tmp_path / cell
         before = train_run(spec, dataset, folder)
-        record = json.loads((folder / "spec.json").read_text())
-        del record["model"]["recurrent_start"]
-        (folder / "spec.json").write_text(json.dumps(record))
+        answers = load_run(folder).predict_proba(["fine 3", "poor 4"])
+        for name, key in (("spec.json", "model"), ("result.json", None)):
+            record = json.loads((folder / name).read_text())
+            del (record[key] if key else record)["recurrent_start" if key else "checksums"]
+            (folder / name).write_text(json.dumps(record))
+        assert np.array_equal(load_run(folder).predict_proba(["fine 3", "poor 4"]), answers)
         now = dataclasses.replace(spec, model=dataclasses.replace(spec.model, recurrent_start=None))
         if cell == "gru":
             assert train_run(now, dataset, folder).best_epoch == before.best_epoch

@@ -87,7 +87,7 @@ class SequenceClassifier(nn.Module):
             self.embedding.weight[0].zero_()
             for name, weight in self.recurrent.named_parameters():
                 if name.startswith(("weight_ih", "weight_hh")):
-                    weight *= recurrent_start
+                    weight.mul_(recurrent_start)
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Score texts.
