@@ -156,7 +156,8 @@ def _refuse_difference(folder: Path, present: Mapping[str, Any], wanted: Mapping
 
 def _kept(found: Sequence[tuple[str, Any, Any]], task: str) -> str:
     """The options that say all settings as the folder's comparison has them; empty: one has no option."""
-    omitted, given = [], []
+    omitted: list[str] = []
+    given: list[str] = []
     for name, there, _ in found:
         if name == "code":
             given.append("--old-code")
