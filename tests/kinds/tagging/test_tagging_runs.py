@@ -293,6 +293,18 @@ def test_wrong_files_and_arguments_are_named(file: Path, run: Path, capsys: pyte
         load_run(run).tag_texts("Jürgen")
 
 
+def test_every_line_has_an_answer_also_a_blank_one(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new.txt").write_text("Jürgen wohnt in Bonn\n\n\u00a0\nBonn\n")
+    _, out, err = ran(["predict", run, "--file", tmp_path / "new.txt", "--json"], capsys)
+    assert [len(json.loads(line)["words"]) for line in out.splitlines()] == [4, 0, 0, 1]
+    assert "2 of 4 lines are blank (lines 2, 3): an empty answer there" in err
+    assert len(called(["predict", run, "--file", tmp_path / "new.txt"], capsys).split("\n")) == 5
+    (tmp_path / "blank.txt").write_text("\u00a0\n")
+    assert "there is no text to tag" in called(["predict", run, "--file", tmp_path / "blank.txt"], capsys, code=2)
+
+
 def test_vectors_from_cooccurrences_are_refused_with_the_choices(file: Path) -> None:
     for value in (None, "random"):
         assert load_tagging(TaggingDataSpec(str(file), embeddings=value)).vectors is None
