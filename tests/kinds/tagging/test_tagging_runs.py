@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -291,6 +292,13 @@ def test_wrong_files_and_arguments_are_named(file: Path, run: Path, capsys: pyte
     assert "a text a line" in called(["predict", run, "--file", file.parent / "empty.txt"], capsys, code=2)
     with pytest.raises(DataError, match="one text was given"):
         load_run(run).tag_texts("Jürgen")
+
+
+def test_standard_input_in_another_encoding_is_one_error(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"J\xfcrgen\n"), encoding="utf-8"))
+    assert "standard input is not UTF-8" in called(["predict", run], capsys, code=2)
 
 
 def test_every_line_has_an_answer_also_a_blank_one(
