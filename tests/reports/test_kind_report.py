@@ -69,3 +69,10 @@ def test_every_kind_of_the_package_names_a_module_that_is_there() -> None:
     for kind in kinds():
         if kind.report is not None and kind.report.startswith("gatewise."):
             assert kind_report(kind.name).sections.__module__ == kind.report
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in kinds()])
+def test_figures_have_words_without_a_comparison(kind: str) -> None:
+    """`gatewise evaluate RUN` asks for them where there is none."""
+    found = kind_report(kind).figures(None)
+    assert all(words.title for words in found.values())

@@ -52,6 +52,22 @@ def _words(page: Any) -> list[str]:
     return found
 
 
+def test_text_from_right_to_left_begins_at_the_right(
+    chromium: Any, runs: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Its paragraph runs from right to left, and figures beside a name of such a script stay behind it."""
+    place = write_page([runs("reviews")], ["סרט נפלא ומרגש", "a wonderful film"], tmp_path / "page.html")
+    with opened(chromium, place.as_uri()) as page:
+        direction = "() => getComputedStyle(document.querySelector('.text')).direction"
+        assert page.evaluate(direction) == "rtl"
+        first, last = (page.locator(".token").nth(number).bounding_box() for number in (0, 2))
+        assert first["x"] > last["x"]
+        assert "\u2068" in page.locator(".here-words").inner_text()
+        page.locator("#example").select_option(index=2)
+        settled(page)
+        assert page.evaluate(direction) == "ltr" and "\u2068" not in page.locator(".here-words").inner_text()
+
+
 def test_a_word_of_the_translation_is_explained(chromium: Any, translating: str, translator: Networks) -> None:
     network = translator.networks[0]
     with opened(chromium, translating) as page:

@@ -32,7 +32,6 @@ from gatewise.cli.report import report
 from gatewise.cli.serve import serve
 from gatewise.cli.suite import suite
 from gatewise.cli.train import train
-from gatewise.data.likely_columns import EXAMPLE
 from gatewise.errors import GatewiseError, OptionError, StorageError
 from gatewise.screen import escape_what_cannot_be_written, say
 from gatewise.training.registry import kinds
@@ -95,8 +94,8 @@ def main(arguments: list[str] | None = None) -> None:
         if sys.stdout is not None:  # None: it was closed before the start
             sys.stdout.flush()
     except GatewiseError as error:
-        if error.fix is not None and "compare" in (sys.argv[1:] if arguments is None else arguments)[:1]:
-            error.fix = error.fix.replace(EXAMPLE, EXAMPLE.replace("train", "compare"))
+        if "compare" in (sys.argv[1:] if arguments is None else arguments)[:1]:
+            _name_compare(error)
         print(render_error(error), file=sys.stderr)
         code = 2
     except BrokenPipeError:  # whoever read the output has ended, as `head` does
@@ -111,6 +110,14 @@ def main(arguments: list[str] | None = None) -> None:
     except typer.Abort:
         code = 1
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _name_compare(error: GatewiseError) -> None:
+    """Let the command that an error gives as an example be the one that was called."""
+    from gatewise.data.likely_columns import EXAMPLE
+
+    if error.fix is not None:
+        error.fix = error.fix.replace(EXAMPLE, EXAMPLE.replace("train", "compare"))
 
 
 def _show_full(error: OSError) -> int:

@@ -196,7 +196,7 @@ def _print_c(made: ExportC) -> None:
             typer.echo(f"  {'C, trained network':<36}{made.rounding.gap:.1e}  (rounding)")
         say(f"  compiled with {made.compiled.compiler} {' '.join(made.compiled.flags)}")
         if made.compiled.sanitised:
-            typer.echo("  no report from AddressSanitizer and UndefinedBehaviorSanitizer")
+            say("  no report from AddressSanitizer and UndefinedBehaviorSanitizer")
     if made.rounding is not None:
         _print_rounding(made.rounding)
     typer.echo(f"Written to {shlex.quote(str(made.folder))}")

@@ -127,7 +127,7 @@ def read_separated(path: Path, content: str, usual: str) -> Rows:
     header: list[str] | None = None
     values: list[list[str]] = []
     numbers: list[int] = []
-    start, ended = 1 + skipped, 0  # blank lines at the end, where there is one column
+    start = 1 + skipped
     with _any_field_size():
         reader = _reader(content, separator)
         try:
@@ -135,8 +135,7 @@ def read_separated(path: Path, content: str, usual: str) -> Rows:
                 if header is None:
                     if row and row != [""]:
                         header = [name.strip() for name in row]
-                elif len(header) == 1 or (row and row != [""]):  # of one column a blank line is a row
-                    ended, row = 0 if row else ended + 1, row or [""]
+                elif row and (row != [""] or len(header) == 1):
                     if len(row) != len(header):
                         raise _width_error(path, start, len(row), len(header))
                     values.append(row)
@@ -149,8 +148,7 @@ def read_separated(path: Path, content: str, usual: str) -> Rows:
             ) from error
     if header is None:
         raise DataError(f"{path} has no header", expected="a header line and rows")
-    kept = len(values) - ended
-    return Rows(path, tuple(header), list(values[:kept]), numbers[:kept], notes=notes)
+    return Rows(path, tuple(header), list(values), numbers, notes=notes)
 
 
 def _reader(content: str, separator: str) -> Any:

@@ -5,7 +5,8 @@ A kind names a module in `gatewise.training.kind.Kind.report`. It imports no tor
 - ``sections(page) -> Sequence[Markup]``: sections of the page, rendered by `gatewise.drawing.templates.render` from
   the kind's own template; they stand below the memory curves, before the tuning.
 - ``notes(page) -> Sequence[str]``: sentences below the table of figures.
-- ``figures(comparison) -> Mapping[str, FigureWords]``: how the kind's figures are called and written.
+- ``figures(comparison) -> Mapping[str, FigureWords]``: how the kind's figures are called and written; of no comparison
+  (None), those that every run of the kind has.
 - ``check(comparison, place)``: raises a `RunError` where the kind's part of a record is damaged.
 """
 

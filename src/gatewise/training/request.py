@@ -245,7 +245,7 @@ def given_texts(request: Request, expected: str = "a text a line") -> Iterator[s
         expected: what the file should hold, for messages.
 
     Raises:
-        DataError: the file cannot be used.
+        DataError: the file cannot be used, or standard input is in another encoding.
     """
     if request.inputs:
         yield from request.inputs
@@ -254,8 +254,15 @@ def given_texts(request: Request, expected: str = "a text a line") -> Iterator[s
 
         yield from read_lines(request.file, expected)
     else:
-        for line in sys.stdin:
-            yield line.rstrip("\r\n")
+        try:
+            for line in sys.stdin:
+                yield line.rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"standard input is not {error.encoding.upper()}",
+                got=f"byte 0x{error.object[error.start]:02x}",
+                fix="convert it: iconv -f WINDOWS-1252 -t UTF-8, with its own encoding",
+            ) from error
 
 
 def blank_note(blank: Sequence[int], count: int, answer: str = "no prediction there") -> str:

@@ -31,6 +31,7 @@ from gatewise.training.events import EpochRecord, RunResult
 from gatewise.training.locking import RUN_LOCK
 from gatewise.training.registry import kind_of
 from gatewise.training.run_spec import FORMAT_VERSION, RunSpec
+from gatewise.training.tensor_files import load_metadata, load_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -234,12 +235,9 @@ class RunFolder:
         """The state of an unfinished run; None if nothing was saved yet."""
         if not (self.path / _CHECKPOINT).exists():
             return None
-        import safetensors
-
         tensors = self._tensors(_CHECKPOINT)
         try:
-            with safetensors.safe_open(self.path / _CHECKPOINT, framework="pt") as opened:
-                state = json.loads(opened.metadata()["state"])
+            state = json.loads(load_metadata(self.path / _CHECKPOINT)["state"])
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise self._damaged(_CHECKPOINT, error) from error
         return tensors, state
@@ -338,10 +336,10 @@ class RunFolder:
             raise self._damaged("result.json", error) from error
 
     def _tensors(self, name: str) -> dict[str, Tensor]:
-        import safetensors.torch
+        import safetensors
 
         try:
-            return safetensors.torch.load_file(self.path / name)
+            return load_tensors(self.path / name)
         except FileNotFoundError as error:
             raise RunError(f"{self.path / name} is missing", fix="name the folder of a finished run") from error
         except (safetensors.SafetensorError, OSError) as error:

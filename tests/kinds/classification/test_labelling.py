@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -251,13 +252,25 @@ def test_one_answer_for_each_line_also_for_blank_ones(run, source, tmp_path, cap
     assert len(rows) == 5 and rows[3]["text"] == "a dull one" and rows[4]["predicted"] == rows[4]["text"] == ""
 
 
-def test_a_blank_line_among_labelled_lines_and_in_a_table_of_one_column_has_an_answer(run, tmp_path, capsys):
+def test_a_blank_line_among_labelled_lines_has_an_answer(run, tmp_path, capsys):
     (tmp_path / "new.txt").write_text("__label__glad a fine film\n\n__label__sad a dull one\n")
-    (tmp_path / "new.csv").write_text("review\na fine film\n\na dull one\n\n")
-    for name in ("new.txt", "new.csv"):
-        _, out, err = ran(["predict", run, "--file", tmp_path / name, "--json"], capsys)
-        assert [bool(json.loads(line)["label"]) for line in out.splitlines()] == [True, False, True]
-        assert "1 of 3 texts is blank" in err
+    _, out, err = ran(["predict", run, "--file", tmp_path / "new.txt", "--json"], capsys)
+    assert [bool(json.loads(line)["label"]) for line in out.splitlines()] == [True, False, True]
+    assert "1 of 3 texts is blank" in err
+
+
+def test_a_run_whose_path_is_no_utf8_answers_and_is_exported(run, tmp_path, capsys):
+    """Folders and files as other systems named them: Python has such bytes as lone surrogates."""
+    folder = tmp_path / os.fsdecode(b"\xff")
+    shutil.copytree(run, folder / "run")
+    (folder / os.fsdecode(b"\xf6.txt")).write_text("a fine film\n")
+    code, out, err = ran(["predict", folder / "run", "--file", folder / os.fsdecode(b"\xf6.txt"), "--json"], capsys)
+    assert code == 0, err
+    assert out == ran(["predict", run, "a fine film", "--json"], capsys)[1]
+    for target in ("onnx", "c"):
+        code, _, err = ran(["export", folder / "run", "--to", target, "--out", folder / target], capsys)
+        assert code == 0, err
+        assert (folder / target / "README.md").read_text(encoding="utf-8")
 
 
 def test_texts_of_the_command_line_into_a_file(run, tmp_path, capsys):

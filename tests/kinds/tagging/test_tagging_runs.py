@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -292,6 +293,25 @@ def test_wrong_files_and_arguments_are_named(file: Path, run: Path, capsys: pyte
     assert "a text a line" in called(["predict", run, "--file", file.parent / "empty.txt"], capsys, code=2)
     with pytest.raises(DataError, match="one text was given"):
         load_run(run).tag_texts("Jürgen")
+
+
+def test_standard_input_in_another_encoding_is_one_error(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"J\xfcrgen\n"), encoding="utf-8"))
+    assert "standard input is not UTF-8" in called(["predict", run], capsys, code=2)
+
+
+def test_every_line_has_an_answer_also_a_blank_one(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new.txt").write_text("Jürgen wohnt in Bonn\n\n\u00a0\nBonn\n")
+    _, out, err = ran(["predict", run, "--file", tmp_path / "new.txt", "--json"], capsys)
+    assert [len(json.loads(line)["words"]) for line in out.splitlines()] == [4, 0, 0, 1]
+    assert "2 of 4 lines are blank (lines 2, 3): an empty answer there" in err
+    assert len(called(["predict", run, "--file", tmp_path / "new.txt"], capsys).split("\n")) == 5
+    (tmp_path / "blank.txt").write_text("\u00a0\n")
+    assert "there is no text to tag" in called(["predict", run, "--file", tmp_path / "blank.txt"], capsys, code=2)
 
 
 def test_vectors_from_cooccurrences_are_refused_with_the_choices(file: Path) -> None:

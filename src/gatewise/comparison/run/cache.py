@@ -79,7 +79,7 @@ def contributions_in(place: Path) -> npt.NDArray[np.float32]:
     import safetensors.numpy
 
     try:
-        found: npt.NDArray[np.float32] = safetensors.numpy.load_file(place)["contributions"]
+        found: npt.NDArray[np.float32] = safetensors.numpy.load(place.read_bytes())["contributions"]
     except (OSError, KeyError, safetensors.SafetensorError) as error:
         raise RunError(f"{place} is missing or damaged", fix="run the same `gatewise compare` again") from error
     return found

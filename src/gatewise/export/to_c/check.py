@@ -27,6 +27,7 @@ from gatewise.export.to_c.compiler import (
 )
 from gatewise.export.to_c.harness import emit_harness, run_harness, steps_of
 from gatewise.export.to_c.source import Source
+from gatewise.files import encoded_text
 
 __all__ = ["Compiled", "Outcome", "check_source"]
 
@@ -100,7 +101,7 @@ def check_source(
     with tempfile.TemporaryDirectory(prefix="gatewise-c-") as name:
         folder = Path(name)
         for file, text in {**files, "check.c": emit_harness(source)}.items():
-            (folder / file).write_text(text, encoding="utf-8")
+            (folder / file).write_bytes(encoded_text(text))
         model = f"{source.name}.c"
         compile_program(compiler, folder, [model, "check.c"], "check", (*STRICT, *fast))
         if "main.c" in files:

@@ -22,7 +22,7 @@ from gatewise.export.to_c.places import unsupported
 from gatewise.export.to_c.program import emit_main, emit_makefile
 from gatewise.export.to_c.readme import emit_readme, figures
 from gatewise.export.to_c.source import MOST_STEPS, Source, check_name, emit_source
-from gatewise.files import encoded_json, write_together
+from gatewise.files import encoded_json, encoded_text, write_together
 
 __all__ = ["RECORD", "ExportC", "check_options", "export_graph"]
 
@@ -118,7 +118,7 @@ def export_graph(
     no_step = None if source.has_step else f"{reasons}{way_round(graph)}"
     left_out = dict(source.left_out) if source.has_step else {}
     record = encoded_json(_record(source, files, compiled, about or {}, no_step, left_out, rounding))
-    contents = {file: content.encode("utf-8") for file, content in files.items()}
+    contents = {file: encoded_text(content) for file, content in files.items()}
     write_together(folder, {**contents, RECORD: record})
     sizes = {file: len(content) for file, content in contents.items()}
     return ExportC(folder, sizes, compiled, figures(source, compiled), no_step, left_out, rounding)
@@ -153,7 +153,7 @@ def _record(
     left_out: Mapping[str, str],
     rounding: Rounding | None,
 ) -> dict[str, Any]:
-    hashes = {file: hashlib.sha256(content.encode("utf-8")).hexdigest() for file, content in files.items()}
+    hashes = {file: hashlib.sha256(encoded_text(content)).hexdigest() for file, content in files.items()}
     return {
         "format_version": _FORMAT_VERSION,
         "target": "c",
@@ -163,7 +163,7 @@ def _record(
         "precision": "float32" if rounding is None else rounding.precision,
         "rounding": None if rounding is None else rounding.to_dict(),
         "versions": {"gatewise": gatewise.__version__},
-        "files": {file: {"bytes": len(files[file].encode("utf-8")), "sha256": hashes[file]} for file in files},
+        "files": {file: {"bytes": len(encoded_text(files[file])), "sha256": hashes[file]} for file in files},
         "figures": figures(source, compiled),
         "check": None if compiled is None else compiled.check.to_dict(),
         "compiler": None

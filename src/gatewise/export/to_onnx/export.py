@@ -28,7 +28,7 @@ from gatewise.export.to_onnx.places import DECODER, ENCODER, MODEL, STEP
 from gatewise.export.to_onnx.readme import README, emit_readme
 from gatewise.export.to_onnx.writer import OnnxWriter
 from gatewise.export.to_onnx.writing import check_writer, written_by
-from gatewise.files import encoded_json, write_together
+from gatewise.files import encoded_json, encoded_text, write_together
 
 __all__ = ["MODEL", "RECORD", "STEP", "Export", "export_graph"]
 
@@ -120,9 +120,11 @@ def export_graph(
         "check": check.to_dict(),
         "step": stepwise,
     }
-    readme = emit_readme(made, contents, no_step, check, rounding, about).encode("utf-8")
+    readme = emit_readme(made, contents, no_step, check, rounding, about)
     record = encoded_json(_record(contents, about or {}, found))
-    write_together(folder, {**contents, README: readme, RECORD: record}, obsolete=(MODEL, STEP, ENCODER, DECODER))
+    write_together(
+        folder, {**contents, README: encoded_text(readme), RECORD: record}, obsolete=(MODEL, STEP, ENCODER, DECODER)
+    )
     return Export(folder, files, operators, check, no_step, left_out, rounding)
 
 

@@ -4,7 +4,7 @@ import { answersAt } from "./answers.js";
 import { el, setAttribute } from "./elements.js";
 import { stepNames } from "./sentences.js";
 import { rowAt, valueAt } from "./unit.js";
-import { decimals, isolated, score } from "./words.js";
+import { decimals, score, shortened } from "./words.js";
 
 /**
  * Answer, reason and the chosen unit's gates at every step; filled while it is open. Layers that walk over something
@@ -34,7 +34,7 @@ export class StepTable {
     const heads = [reading.unit, reading.names[target], "reason", ...gates.map((gate) => `${gate.name}, unit ${unit}`)];
     const rows = reading.steps.map((step, place) => {
       const row = el("tr", {},
-        el("th", { scope: "row" }, el("bdi", { dir: "ltr", text: `${place + 1} ${isolated(step.label)}` })),
+        el("th", { scope: "row" }, el("bdi", { dir: "ltr", text: `${place + 1} ${shortened(step.label, 24)}` })),
         el("td", { text: score(reading, answersAt(reading, place)[target]) }),
         el("td", { text: reasons === null ? "–" : decimals(reasons[place]) }),
         ...gates.map((gate) => el("td", { text: decimals(valueAt(gate, place, unit), 3) })));
