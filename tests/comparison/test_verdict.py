@@ -179,9 +179,12 @@ def test_nothing_was_learned() -> None:
     trivial = Trivial("always answering 'neg'", 0.5)
     verdict = _decide({"baseline": 0.503, "gru": 0.501}, differ=True, trivial=trivial)
     assert verdict.outcome == "nothing"
-    assert verdict.headline == "No model beats always answering 'neg'"
+    assert verdict.headline == "No model is shown to beat always answering 'neg'"
     assert verdict.leaders == () and verdict.recommended is None
     assert "the best, the baseline, reaches 50.3 %" in verdict.text, "a baseline may be the best of them"
+    assert verdict.text.endswith("Train longer or on more data, or test on more.")
+    below = _decide({"baseline": 0.48, "gru": 0.49}, differ=True, trivial=trivial)
+    assert below.text.endswith("Train longer or on more data.")
     assert verdict.answers["quality"].models == ("baseline",)
     assert _decide({"baseline": 0.503, "gru": 0.51}, differ=True, trivial=trivial).outcome == "cell"
 

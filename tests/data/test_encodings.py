@@ -137,3 +137,10 @@ def test_utf_8_that_was_read_as_windows_1252_is_said():
     _, (note,) = decode_as("un café naïf".encode(), "a.csv", "cp1252")
     assert note.startswith("2 words of a.csv look like UTF-8") and note.endswith("the file is UTF-8; omit --encoding")
     assert decode_as("SÃO PAULO, MAÇÃ, Â, Ã".encode(), "a.csv")[1] == []
+
+
+def test_a_few_lines_of_utf_8_in_windows_1252_are_noted():
+    rows = [f"un café très âgé à l'étage numéro {number}\n".encode("cp1252") for number in range(400)]
+    _, (read, mixed) = decode_as(b"".join([*rows, "un café, mon café\n".encode()]), "a.csv")
+    assert "was read as Windows-1252" in read
+    assert mixed.startswith("2 words of a.csv look like UTF-8") and "mixes encodings" in mixed

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from gatewise.errors import OptionError, RunError
+from gatewise.errors import DataError, OptionError, RunError
 from gatewise.kinds.classification.spec import DataSpec, ModelSpec
 from gatewise.training import RunSpec, TrainingSpec
 from gatewise.training.registry import task_of
@@ -79,6 +79,12 @@ def test_wrong_data_options(wrong):
 def test_damaged_spec(record):
     with pytest.raises(RunError):
         RunSpec.from_dict(record)
+
+
+def test_a_file_that_is_not_there_is_said_so_whatever_its_ending(tmp_path):
+    (tmp_path / "reviews.csv").write_text("text,label\n")
+    with pytest.raises(DataError, match=r"reviews\.cvs does not exist; fix: did you mean '.*reviews\.csv'"):
+        task_of(str(tmp_path / "reviews.cvs"))
 
 
 def test_a_kind_that_nobody_registered_comes_with_the_import(tmp_path):

@@ -32,10 +32,12 @@ from gatewise.cli.report import report
 from gatewise.cli.serve import serve
 from gatewise.cli.suite import suite
 from gatewise.cli.train import train
-from gatewise.errors import GatewiseError, OptionError, StorageError
+from gatewise.errors import DataError, GatewiseError, OptionError, StorageError
 from gatewise.screen import escape_what_cannot_be_written, say
 from gatewise.training.registry import kinds
 
+_SHOWN_NAME = 60
+_NAMES = "name a file or folder there; see --help for what stands where"
 _UsageError: Any = typer.BadParameter.__mro__[1]
 """The base of typer's errors of usage, which has no public name in every version."""
 
@@ -102,9 +104,9 @@ def main(arguments: list[str] | None = None) -> None:
         _write_nowhere()
         code = 1
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in (*_FULL, errno.ENAMETOOLONG):
             raise
-        code = _show_full(error)
+        code = _show_long_name(error) if error.errno == errno.ENAMETOOLONG else _show_full(error)
     except _UsageError as error:
         code = _show_usage_error(error)
     except typer.Abort:
@@ -118,6 +120,14 @@ def _name_compare(error: GatewiseError) -> None:
 
     if error.fix is not None:
         error.fix = error.fix.replace(EXAMPLE, EXAMPLE.replace("train", "compare"))
+
+
+def _show_long_name(error: OSError) -> int:
+    """Say that a text, as a sentence in the place of a folder, is no name of a file."""
+    name = str(error.filename)
+    shown = name if len(name) <= _SHOWN_NAME else f"{name[:_SHOWN_NAME]}..."
+    print(render_error(DataError(f"{shown!r} is too long for the name of a file", fix=_NAMES)), file=sys.stderr)
+    return 2
 
 
 def _show_full(error: OSError) -> int:

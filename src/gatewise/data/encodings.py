@@ -22,6 +22,9 @@ _MARKS = (
 )
 
 
+_MIXED = "the file mixes encodings; export it anew in one"
+
+
 def check_encoding(name: str) -> str:
     """The name of an encoding as Python has it.
 
@@ -89,17 +92,17 @@ def decode_as(
         if fallback is not None:
             text = _decode_named(content, place, check_encoding(fallback))
             return text, [f"{place} is not UTF-8 and was read as {fallback}, as the training file was"]
-        mixed = mixed_lines(content)
-        if mixed is not None:
-            many, first, others, first_other = mixed
-            raise DataError(
-                f"{place} mixes two encodings",
-                expected="one encoding in all lines",
-                got=f"letters in UTF-8 in {plural(many, 'line')} (as line {first:,}), "
-                f"in Windows-1252 in {plural(others, 'line')} (as line {first_other:,})",
-                fix="export it anew in UTF-8, or convert those lines: any one --encoding misreads the others",
-            ) from error
         if not is_windows_1252(content):
+            mixed = mixed_lines(content)
+            if mixed is not None:
+                many, first, others, first_other = mixed
+                raise DataError(
+                    f"{place} mixes two encodings",
+                    expected="one encoding in all lines",
+                    got=f"letters in UTF-8 in {plural(many, 'line')} (as line {first:,}), "
+                    f"in Windows-1252 in {plural(others, 'line')} (as line {first_other:,})",
+                    fix="export it anew in UTF-8, or convert those lines: any one --encoding misreads the others",
+                ) from error
             raise DataError(
                 error.message,
                 expected="UTF-8, or what is surely Western European text in Windows-1252",
@@ -109,7 +112,8 @@ def decode_as(
     text = content.decode("cp1252")
     found = re.search(r"\w*[^\W\x00-\x7f]\w*", text)
     example = f" (for example {found.group()!r})" if found else ""
-    return text, [f"{place} is not UTF-8 and was read as Windows-1252{example}; --encoding names another"]
+    said = f"{place} is not UTF-8 and was read as Windows-1252{example}; --encoding names another"
+    return text, [said, *read_twice_note(text, place, _MIXED)]
 
 
 def _read_wrongly(content: bytes) -> str:
@@ -117,7 +121,7 @@ def _read_wrongly(content: bytes) -> str:
     try:
         content.decode()
     except UnicodeDecodeError:
-        return "the file mixes encodings; export it anew in one"
+        return _MIXED
     return "the file is UTF-8; omit --encoding"
 
 

@@ -11,7 +11,15 @@ from gatewise.errors import DataError
 
 _GZIP_MARK = b"\x1f\x8b"
 
-__all__ = ["decode", "lines_of", "read_content", "read_lines", "read_text_file", "refuse_empty"]
+__all__ = [
+    "decode",
+    "lines_of",
+    "missing_file",
+    "read_content",
+    "read_lines",
+    "read_text_file",
+    "refuse_empty",
+]
 
 _WIDE_MARKS = {
     b"\xff\xfe\x00\x00": "UTF-32",
@@ -85,7 +93,7 @@ def read_content(path: Path, expected: str = "a header line and rows") -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist", fix=_neighbour(path)) from error
+        raise missing_file(path) from error
     except IsADirectoryError as error:
         raise DataError(f"{path} is a folder", expected="a file", fix="name a file in it") from error
     except OSError as error:
@@ -154,6 +162,16 @@ def decode(content: bytes, place: str) -> str:
 
 def _convert(encoding: str, place: str) -> str:
     return f"convert it: iconv -f {encoding} -t UTF-8 {place} > converted{Path(place).suffix or '.txt'}"
+
+
+def missing_file(path: Path) -> DataError:
+    """The error that there is no such file, with the name of one that is called nearly so.
+
+    Example:
+        >>> print(missing_file(Path("nowhere/a.csv")))
+        nowhere/a.csv does not exist; fix: the folder nowhere does not exist either; check the path
+    """
+    return DataError(f"{path} does not exist", fix=_neighbour(path))
 
 
 def _neighbour(path: Path) -> str:

@@ -255,6 +255,10 @@ def _derived(data: str, given: frozenset[str]) -> str:
         chosen = [kind.name for kind in fitting if asked and asked <= of_data[kind.name]]
     if len(chosen) == 1:
         return chosen[0]
+    if best == 0 and not path.exists():
+        from gatewise.data.text_files import missing_file
+
+        raise missing_file(path)
     raise OptionError(
         f"it is not clear which kind of problem {data} is for",
         expected=f"--task {' or '.join(chosen or claims)}",

@@ -17,9 +17,36 @@ if TYPE_CHECKING:
     from gatewise.training.run_folder import RunFolder
     from gatewise.training.run_spec import RunSpec
 
-__all__ = ["best_run", "checked_run", "find_run"]
+__all__ = ["best_run", "checked_run", "find_run", "is_run_folder", "names_a_file"]
 
 _PLAN, _RECORD, _RUNS, _EXPORT = "plan.json", "comparison.json", "runs", "export.json"
+
+
+def is_run_folder(text: str) -> bool:
+    """Whether a text is the path of a finished run; also of texts that no path can be, as they are too long.
+
+    Example:
+        >>> is_run_folder("хорошо " * 30)
+        False
+    """
+    return _is_file(text, "result.json")
+
+
+def names_a_file(text: str) -> bool:
+    """Whether a text is the path of a file, with an ending.
+
+    Example:
+        >>> names_a_file("хорошо " * 30 + ".txt")
+        False
+    """
+    return bool(Path(text).suffix) and _is_file(text)
+
+
+def _is_file(text: str, inside: str = "") -> bool:
+    try:
+        return (Path(text) / inside).is_file()
+    except (OSError, ValueError):  # longer than names may be: 255 bytes, which are 127 letters of Cyrillic
+        return False
 
 
 def find_run(place: str | Path, *, say: Callable[[str], object] | None = None) -> Path:

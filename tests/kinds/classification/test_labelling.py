@@ -278,6 +278,28 @@ def test_texts_of_the_command_line_into_a_file(run, tmp_path, capsys):
     assert [row["text"] for row in _read(tmp_path / "a.csv")] == ["fine, really", "bad"]
 
 
+def test_a_text_that_names_a_file_is_said_to_be_read_as_a_text(run, tmp_path, capsys):
+    (tmp_path / "mail.txt").write_text("a wonderful film\n")
+    code, out, err = ran(["predict", run, str(tmp_path / "mail.txt")], capsys)
+    assert code == 0 and "mail.txt" in out
+    assert "is the name of a file, and is itself labelled; to label what is in it: --file" in " ".join(err.split())
+    assert ran(["predict", run, str(tmp_path / "none.txt")], capsys)[2] == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["хороший фильм, " * 10, "电影很好看，" * 20, "a fine film " * 400, "x" * 300 + ".txt"]
+)
+def test_texts_that_are_longer_than_a_files_name_may_be(run, text, capsys):
+    code, out, err = ran(["predict", run, text, "--json"], capsys)
+    assert code == 0 and json.loads(out)["label"] and err == ""
+
+
+@pytest.mark.parametrize("arguments", [["predict"], ["compare"], ["report"], ["explain"]])
+def test_a_text_in_the_place_of_a_folder_is_one_error(arguments, capsys):
+    code, _, err = ran([*arguments, "хороший фильм, " * 10, *(["a text"] if arguments == ["predict"] else [])], capsys)
+    assert code == 2 and err.startswith("Error: ") and "Traceback" not in err
+
+
 def test_flags_of_other_commands_are_refused(run, capsys):
     assert ran(["predict", run, "fine", "--label", "mood"], capsys)[0] == 2
 

@@ -57,6 +57,9 @@ def test_bad_input(fitted, tmp_path):
         LanguageModel().fit("one two three")
     with pytest.raises(DataError, match="does not exist"):
         LanguageModel().fit(tmp_path / "none.txt")
+    (tmp_path / "novel.txt").write_text("one two three " * 20)
+    with pytest.raises(DataError, match=r"the text is the name of a file.*Path\('.*novel\.txt'\) reads what is in it"):
+        LanguageModel().fit(str(tmp_path / "novel.txt"))
     with pytest.raises(DataError, match="not a string"):
         LanguageModel().fit(["the", "clouds"])
     with pytest.raises(OptionError, match="dropout"):

@@ -189,3 +189,13 @@ def test_commands_take_them(layout: str, tmp_path: Path, capsys: pytest.CaptureF
     answers = [json.loads(line) for line in out.splitlines()]
     assert code == 0 and len(answers) == 60 and "its own tags are not used" in err
     assert answers[0]["words"] == [word for word, _ in rows[0]]
+
+
+def test_tags_that_stand_before_the_words_are_said_with_what_exchanges_them(tmp_path: Path) -> None:
+    rows = [[(f"word{number}x{place}", "NV"[place % 2]) for place in range(20)] for number in range(40)]
+    (tmp_path / "a.conll").write_text(
+        "\n\n".join("\n".join(f"{tag} {word}" for word, tag in row) for row in rows) + "\n"
+    )
+    (note,) = [note for note in read_tagged(tmp_path / "a.conll").notes if "is it the tags?" in note]
+    assert "column 2 of" in note and note.endswith("Column 1 holds 2: --words 2 --tags 1 exchanges them")
+    assert read_tagged(tmp_path / "a.conll", words=2, tags=1).sentences[0].words[0] == "word0x0"

@@ -195,9 +195,11 @@ def reach(points: Mapping[str, float | None], titles: Mapping[str, str], axis: s
 
 def nothing(best: ModelFigures, words: str, value: float, scale: Scale) -> str:
     """No model is clearly better than knowing nothing."""
+    above = scale.gain(best.figure.estimate, value) > 0
     return (
         f"No model is clearly better than {words}, which reaches {scale.value(value)}; the best, {best.title}, "
-        f"reaches {_value(best, scale)} ({_interval(best.figure, scale)}). Train longer or on more data."
+        f"reaches {_value(best, scale)} ({_interval(best.figure, scale)}). Train longer or on more data"
+        f"{', or test on more' if above else ''}."
     )
 
 

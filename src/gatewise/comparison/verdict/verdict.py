@@ -177,7 +177,7 @@ def _headline(facts: Facts, found: Ruling, trivial: Trivial | None, *, skill: bo
     if found.rule == "outcome-failed":
         return "No recurrent model finished training"
     if found.rule == "outcome-nothing" and trivial is not None:
-        return f"No model beats {trivial.words}"
+        return f"No model is shown to beat {trivial.words}"
     if found.rule in ("outcome-unfinished", "outcome-unlearned", "outcome-incomplete", "outcome-single"):
         return unjudged.headline(facts, found.rule, "" if trivial is None else trivial.words)
     best, baseline = facts.cells[0], facts.baseline

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from gatewise.kinds.classification.labelling import check_out, label
 from gatewise.kinds.classification.rare_labels import known_alone
 from gatewise.screen import say
 from gatewise.training.overlap import overlap_record, print_overlap
+from gatewise.training.run_place import is_run_folder, names_a_file
 
 if TYPE_CHECKING:
     from gatewise.kinds.classification.exported import ExportedClassifier
@@ -126,12 +128,16 @@ def check_predict(request: Request) -> None:
 
 
 def _check_texts(texts: Sequence[str]) -> None:
-    """Refuse empty texts and run folders, which shell patterns or empty variables produce."""
+    """Refuse empty texts and run folders, which shell patterns or empty variables produce; say what names a file."""
     for text in texts:
         if not text.strip():
             raise DataError("a text is empty", fix="omit it")
-        if len(text) < 250 and (Path(text) / "result.json").exists():
+        if is_run_folder(text):
             raise OptionError(f"{text} is a run folder, not a text", expected="one run folder", fix="name one run only")
+    named = [text for text in texts if names_a_file(text)]
+    if named:
+        fix = f"to label what is in it: --file {shlex.quote(named[0])}"
+        say(f"Note: the text {named[0]!r} is the name of a file, and is itself labelled; {fix}", err=True)
 
 
 def _known_labels(table: Table, names: tuple[str, ...]) -> Any:

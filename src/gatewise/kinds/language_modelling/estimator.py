@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from sklearn.utils.validation import check_is_fitted
 
 from gatewise.data.text_files import read_text_file
+from gatewise.errors import DataError
 from gatewise.kinds.language_modelling.corpora import corpus_from_text
 from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener, RunResult
 from gatewise.training.kind import Trained
 from gatewise.training.run_folder import RunFolder
+from gatewise.training.run_place import names_a_file
 
 if TYPE_CHECKING:
     from gatewise.kinds.language_modelling.evaluating import TextEvaluation
@@ -53,6 +55,8 @@ class LanguageModel(RunEstimator, task="language-modelling", first=("cell",), om
             DataError: too little text, or a file that is not text.
             OptionError: an argument of the constructor is out of range.
         """
+        if isinstance(text, str) and names_a_file(text):
+            raise DataError("the text is the name of a file", got=repr(text), fix=f"Path({text!r}) reads what is in it")
         spec = self._spec("text in memory")
         whole = read_text_file(text) if isinstance(text, Path) else text
         corpus = corpus_from_text(whole, tokens=spec.data.tokens, vocabulary_size=spec.data.vocabulary_size)

@@ -306,9 +306,16 @@ def _tag_column(rows: Rows, place: str, tags: Column | None, count: int, word_co
             raise DataError(f"{place}: words and tags are the same column", got=tags, fix="choose another tag column")
     else:
         chosen = _last_that_varies(rows, place, count, word_column)
-    distinct = len({fields[chosen] for sentence in rows.sentences for _, fields in sentence})
+    distinct, others = (
+        len({fields[column] for sentence in rows.sentences for _, fields in sentence})
+        for column in (chosen, word_column)
+    )
     if distinct > _MANY_TAGS:
-        rows.notes.append(f"column {chosen % count + 1} of {place} holds {distinct:,} different tags: is it the tags?")
+        tag, word = chosen % count + 1, word_column % count + 1
+        note = f"column {tag} of {place} holds {distinct:,} different tags: is it the tags?"
+        if others < distinct:
+            note += f" Column {word} holds {others:,}: --words {tag} --tags {word} exchanges them"
+        rows.notes.append(note)
     return chosen
 
 

@@ -23,6 +23,7 @@ from gatewise.kinds.tagging.tokenisation import tokenise
 from gatewise.screen import console, given_width, say
 from gatewise.training.overlap import overlap_record, print_overlap
 from gatewise.training.request import batches, blank_note, check_out, given_texts, say_that_typed_texts_are_read
+from gatewise.training.run_place import is_run_folder
 
 if TYPE_CHECKING:
     from gatewise.kinds.tagging.exported import ExportedTagger
@@ -162,7 +163,7 @@ def _figure(metrics: dict[str, Any]) -> str:
 def _texts(request: Request) -> Iterator[str]:
     """The texts of a request, blank lines too; run folders among the arguments are refused."""
     for text in given_texts(request):
-        if request.inputs and len(text) < 250 and (Path(text) / "result.json").exists():
+        if request.inputs and is_run_folder(text):
             raise OptionError(f"{text} is a run folder, not a text", fix="name one run only")
         yield text
 
