@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +150,15 @@ def test_numbers_of_a_workbook_have_decimal_points(tmp_path: Path) -> None:
     rows = "\n".join(json.dumps({"day": f"{day:%Y-%m-%d}", "x": 62.838 + n}) for n, day in enumerate(DAYS))
     (tmp_path / "x.jsonl").write_text(rows)
     assert not [note for note in load_series(tmp_path / "x.jsonl", **SMALL).notes if "--thousands" in note]  # type: ignore[arg-type]
+
+
+def test_an_explanation_writes_times_as_the_file_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = saved(tmp_path, shop()), tmp_path / "run"
+    assert run("train", str(path), *FLAGS, "--out", str(out)) == 0
+    said_by_train = capsys.readouterr().out
+    for further in ([], [str(path)]):
+        assert run("explain", str(out), *further, "--text") == 0
+        words = capsys.readouterr().out
+        assert "2025-" not in words and ".2025" in words and "Umsatz +1: " in words and "1 step ahead" in words
+    assert "up to 21.03.2025" in words and re.search(r"from \d\d\.03\.2025 on", said_by_train)
+    assert "a block a step: how far it moves Umsatz +1" in words and "the answer goes from" in words
