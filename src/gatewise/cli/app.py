@@ -96,8 +96,6 @@ def main(arguments: list[str] | None = None) -> None:
         if sys.stdout is not None:  # None: it was closed before the start
             sys.stdout.flush()
     except GatewiseError as error:
-        if "compare" in (sys.argv[1:] if arguments is None else arguments)[:1]:
-            _name_compare(error)
         print(render_error(error), file=sys.stderr)
         code = 2
     except BrokenPipeError:  # whoever read the output has ended, as `head` does
@@ -112,14 +110,6 @@ def main(arguments: list[str] | None = None) -> None:
     except typer.Abort:
         code = 1
     raise SystemExit(code if isinstance(code, int) else 0)
-
-
-def _name_compare(error: GatewiseError) -> None:
-    """Let the command that an error gives as an example be the one that was called."""
-    from gatewise.data.likely_columns import EXAMPLE
-
-    if error.fix is not None:
-        error.fix = error.fix.replace(EXAMPLE, EXAMPLE.replace("train", "compare"))
 
 
 def _show_long_name(error: OSError) -> int:

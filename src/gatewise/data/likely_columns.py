@@ -1,4 +1,4 @@
-"""A command that names the columns of a table whose names leave them undecided: the likeliest, by their values."""
+"""Options that name the columns of a table whose names leave them undecided: the likeliest, by their values."""
 
 from __future__ import annotations
 
@@ -9,25 +9,20 @@ from gatewise.data.text_or_label import are_labels, are_texts, filled
 from gatewise.data.usual_names import known_column
 from gatewise.errors import DataError
 
-__all__ = ["EXAMPLE", "UndecidedError", "ready_command"]
-
-EXAMPLE = "for example: gatewise train "
-"""What such a command begins with; `gatewise compare` puts its own name in its place."""
+__all__ = ["UndecidedError", "likely_options"]
 
 
 class UndecidedError(DataError):
     """The names of the columns do not say which hold texts and labels."""
 
-    def with_command(self, command: str | None) -> DataError:
-        """The error for a person, with a command that reads the table; None: there is none to name."""
-        fix = self.fix if command is None else f"{self.fix}; {command}"
+    def with_options(self, options: str | None) -> DataError:
+        """The error for a person, with options that read the table; None: there are none to name."""
+        fix = self.fix if options is None else f"{self.fix}; for example: {options}"
         return DataError(self.message, expected=self.expected, got=self.got, fix=fix)
 
 
-def ready_command(
-    rows: Rows, text: str | None, label: str | None, group: str | None = None, separator: str | None = None
-) -> str | None:
-    """The command that reads a table, with the columns that are given or have usual names, else the likeliest.
+def likely_options(rows: Rows, text: str | None, label: str | None, group: str | None = None) -> str | None:
+    """The options that read a table, with the columns that are given or have usual names, else the likeliest.
 
     The texts are the longest values that differ, the labels those that repeat with the fewest different ones.
 
@@ -36,16 +31,15 @@ def ready_command(
         text: the column that was asked for; None: none.
         label: likewise.
         group: likewise; it holds neither.
-        separator: of several labels, where it was given.
 
     Returns:
-        The command after the words "for example"; None: the values do not show any.
+        The options of texts and labels; None: the values do not show any.
 
     Example:
         >>> from pathlib import Path
         >>> values = [[str(n), f"der Satz {n}", "Tier" if n % 2 else "Ding"] for n in range(8)]
-        >>> ready_command(Rows(Path("my file.csv"), ("nr", "satz", "art"), values, list(range(8))), None, None)
-        "for example: gatewise train 'my file.csv' --text satz --label art"
+        >>> likely_options(Rows(Path("my file.csv"), ("nr", "satz", "art"), values, list(range(8))), None, None)
+        '--text satz --label art'
     """
     names = rows.columns
     free = [place for place, name in enumerate(names) if names.count(name) == 1 and name != group]
@@ -62,6 +56,4 @@ def ready_command(
         if not labels:
             return None
         found["label"] = names[min(labels, key=lambda place: len({str(each) for each in filled(rows, place)}))]
-    options = [("--text", found["text"]), ("--label", found["label"]), ("--group", group), ("--separator", separator)]
-    words = [word for option, value in options if value is not None for word in (option, shlex.quote(value))]
-    return f"{EXAMPLE}{shlex.quote(str(rows.path))} {' '.join(words)}"
+    return shlex.join(["--text", found["text"], "--label", found["label"]])

@@ -17,7 +17,7 @@ from gatewise.data.label_columns import (
     without_index,
 )
 from gatewise.data.label_names import label_name
-from gatewise.data.likely_columns import UndecidedError, ready_command
+from gatewise.data.likely_columns import UndecidedError, likely_options
 from gatewise.data.rows import MISSING, Rows, read_rows
 from gatewise.data.text_or_label import refuse_swapped, text_and_label_by_values
 from gatewise.data.usual_names import known_column, neither_named
@@ -120,7 +120,7 @@ def read_table(
     try:
         places, answers = _find_columns(path, rows.columns, text, label)
     except UndecidedError as error:
-        raise error.with_command(ready_command(rows, text, label, group, separator)) from error
+        raise error.with_options(likely_options(rows, text, label, group)) from error
     marked = tuple(rows.columns[place] for place in answers) if len(answers) > 1 else ()
     of_group = _group_column(path, rows.columns, group)
     texts = texts_of(rows, places, complete=True)
