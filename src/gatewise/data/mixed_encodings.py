@@ -55,7 +55,7 @@ def read_twice_note(text: str, place: str, why: str) -> list[str]:
     """
     if not _TWICE.search(text):
         return []
-    found = [word for word in re.findall(r"\S*[ÂÃâ]\S+", text) if _TWICE.search(word) and _repaired(word)]
+    found = [word for word in text.split() if _TWICE.search(word) and _repaired(word)]
     if len(found) < _LEAST:
         return []
     shown = re.search(rf"\w*{_TWICE.pattern}[\w{_AFTER}ÂÃâ]*", found[0])

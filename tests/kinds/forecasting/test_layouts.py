@@ -11,6 +11,7 @@ import pytest
 from gatewise import Forecaster
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.forecasting.series.loading import load_series
+from gatewise.kinds.forecasting.series.table import read_frame
 
 MONTHS = pd.date_range("2020-01-01", periods=40, freq="MS")
 SMALL = {"horizon": 2, "lookback": 6}
@@ -188,6 +189,15 @@ def test_lines_of_text_below_the_table_are_left_out(tmp_path: Path) -> None:
     cut = written(tmp_path, lines("month;sales;unit", ROWS, after=["2023-05"]))  # a file that was cut off is no footer
     with pytest.raises(DataError, match="the row has 1 fields"):
         load_series(cut, **SMALL)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("row", ["north,2020-01-04,n/a,closed", "north,open,shut,closed"])
+def test_a_row_without_numbers_is_not_taken_for_the_names_of_a_table(tmp_path: Path, row: str) -> None:
+    rows = [f"north,2020-01-{day:02},{day}.5,{day}" for day in range(1, 32)]
+    rows[3] = row
+    path = written(tmp_path, lines(",date,temp,state", rows))
+    frame, _ = read_frame(path)
+    assert (len(frame), list(frame.columns)[1:], frame.attrs["notes"]) == (31, ["date", "temp", "state"], [])
 
 
 def test_a_workbook_with_titles_and_totals_is_read(tmp_path: Path) -> None:

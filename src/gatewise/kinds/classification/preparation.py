@@ -160,9 +160,10 @@ def _cut_note(texts: Ragged, unit: str, max_tokens: int, training_tokens: int) -
     if share < _OFTEN:
         return []
     trained = "" if training_tokens >= max_tokens else f", {training_tokens:,} in training (--training-tokens)"
+    read = f"{max_tokens:,} in all unless --max-tokens says otherwise"
     return [
         f"{words.share(share)} of the test texts have more than {max_tokens:,} {unit} and signs: networks read the "
-        f"first and last of them, {max_tokens:,} in all (--max-tokens){trained}; the baseline counts every word"
+        f"first and last of them, {read}{trained}; the baseline counts every word"
     ]
 
 

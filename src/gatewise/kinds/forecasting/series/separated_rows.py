@@ -11,6 +11,7 @@ import pandas as pd
 
 from gatewise.data.separated import detect_separator, rare_separator
 from gatewise.errors import DataError
+from gatewise.kinds.forecasting.series.signs import MISSING
 
 __all__ = ["named_once", "read_separated"]
 
@@ -137,7 +138,7 @@ def named_once(path: Path, header: list[str]) -> list[str]:
 
 
 def _names_line(content: str) -> int | None:
-    """How many lines stand above the names of a table: names, then rows of as many fields with numbers.
+    """How many lines stand above the names of a table: lines of fewer fields, names, then rows of as many with numbers.
 
     Returns:
         The number; None: no such table is found.
@@ -147,8 +148,15 @@ def _names_line(content: str) -> int | None:
         for number in range(1, min(_LOOKED_AT, len(lines) - _ALIKE)):
             names = [name.strip() for name in lines[number].split(sign)]
             following = [line.split(sign) for line in lines[number + 1 : number + 1 + _ALIKE]]
-            if len(names) < 2 or any(_NUMBER.fullmatch(name) or not name for name in names):
+            if len(names) < 2 or any(map(_is_value, names)):
                 continue
+            if any(sum(map(bool, map(str.strip, line.split(sign)))) >= len(names) for line in lines[:number]):
+                return None  # a row of the table that begins above, whatever follows
             if all(len(row) == len(names) and any(map(_NUMBER.fullmatch, row)) for row in following):
                 return number
     return None
+
+
+def _is_value(word: str) -> bool:
+    """Whether a field is a number, a date, or one for a missing value, and so no name of a column."""
+    return word.lower() in MISSING or word[:1].isdigit() or _NUMBER.fullmatch(word) is not None
