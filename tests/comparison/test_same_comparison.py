@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,8 +14,9 @@ import pytest
 from gatewise.comparison.plan.plan import Plan, make_plan
 from gatewise.comparison.run import estimate
 from gatewise.comparison.run.claim import as_held, claim_folder, held_plan
+from gatewise.comparison.run.trials import trial_key
 from gatewise.errors import RunError
-from gatewise.training import train_run
+from gatewise.training import RunSpec, run_spec, train_run
 from gatewise.training.assembly import make_spec
 from gatewise.training.registry import kind_of
 
@@ -91,6 +93,55 @@ def test_other_settings_are_refused_with_the_option_that_keeps_them(tmp_path: Pa
     with pytest.raises(RunError, match=r"fix: [^;]*--calibration none[^;]* --old-code to continue it, or") as refusal:
         claim_folder(tmp_path / "c", make_plan("imdb", epochs=2), fingerprint={"None": "f"}, code="c")
     assert "--embeddings random" in str(refusal.value) and "--epochs" not in str(refusal.value)
+
+
+def texts_begun(folder: Path, cells: list[str], *, older: bool = False, **settings: Any) -> Plan:
+    """A comparison of text classifiers; ``older``: of before `recurrent_start`, which its plan then lacks."""
+    path = folder.parent / "moods.csv"
+    rows = [f"{word} {n},{mood}" for n in range(12) for word, mood in (("fine", "glad"), ("poor", "sad"))]
+    path.write_text("\n".join(["text,label", *rows]))
+    plan = make_plan(str(path), cells=cells, **settings)
+    dataset = kind_of("classification").load(plan.base().data)
+    prints = {"None": dataset.fingerprint}
+    plan = as_held(plan, held_plan(folder), prints, dataset)
+    claim_folder(folder, plan, fingerprint=prints, code="c" * 16)
+    if older:
+        record = json.loads((folder / "plan.json").read_text())
+        del record["model"]["recurrent_start"]
+        (folder / "plan.json").write_text(json.dumps(record))
+    return plan
+
+
+def test_what_follows_from_the_cell_is_the_same_only_where_it_is_of_all_cells(tmp_path: Path) -> None:
+    held = texts_begun(tmp_path / "gated", ["gru", "lstm"])
+    assert texts_begun(tmp_path / "gated", ["gru", "lstm"], recurrent_start=1.0).spec("gru", 0) == held.spec("gru", 0)
+    texts_begun(tmp_path / "plain", ["gru", "rnn"])
+    with pytest.raises(RunError, match=r"other recurrent_start; .*omit --recurrent-start to continue it"):
+        texts_begun(tmp_path / "plain", ["gru", "rnn"], recurrent_start=1.0)
+
+
+def test_a_comparison_of_before_a_setting_goes_on_with_its_finished_trials(tmp_path: Path) -> None:
+    def keys(plan: Plan) -> list[str]:
+        return [trial_key(plan.spec(cell, 0), "f" * 64, "c") for cell in plan.cells]
+
+    def of_before(plan: Plan) -> list[str]:
+        with pytest.MonkeyPatch.context() as patch:
+            whole = RunSpec.to_dict
+            patch.setattr(RunSpec, "to_dict", lambda spec: _without(whole(spec), "recurrent_start"))
+            patch.setattr(run_spec, "settings_of", lambda spec: {})
+            return keys(plan)
+
+    gated = texts_begun(tmp_path / "gated", ["gru", "lstm"], older=True)
+    assert keys(texts_begun(tmp_path / "gated", ["gru", "lstm"])) == of_before(gated)
+    plain = texts_begun(tmp_path / "plain", ["gru", "rnn"], older=True, recurrent_start=1.0)
+    with pytest.raises(RunError, match=r"other recurrent_start; .*--recurrent-start 1.0 to continue it"):
+        texts_begun(tmp_path / "plain", ["gru", "rnn"])
+    assert keys(texts_begun(tmp_path / "plain", ["gru", "rnn"], recurrent_start=1.0)) == of_before(plain)
+    assert keys(make_plan("imdb", cells=["rnn"])) != keys(make_plan("imdb", cells=["rnn"], recurrent_start=1.0))
+
+
+def _without(record: dict[str, Any], name: str) -> dict[str, Any]:
+    return {**record, "model": {key: value for key, value in record["model"].items() if key != name}}
 
 
 def test_a_run_goes_on_where_what_was_found_is_named(tmp_path: Path, table: Path) -> None:

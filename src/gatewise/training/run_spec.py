@@ -68,14 +68,15 @@ class RunSpec:
 
     def to_identity(self) -> dict[str, Any]:
         """What hashes of a run are made from: `to_dict`, with ``processes`` only where there are several,
-        ``precision`` only where it is not float32, and settings that were `added` only where they have no default.
+        ``precision`` only where it is not float32, and settings that were `added` only where they have another value
+        than runs before them.
 
-        So runs of versions that had one process and one precision keep their hashes.
+        So runs of versions that had neither keep their hashes.
         """
         record = self.to_dict()
         for part, spec in (("data", self.data), ("model", self.model)):
             for name, entry in settings_of(type(spec)).items():
-                if entry.added and record[part][name] == entry.default:
+                if entry.added and record[part][name] == entry.before:
                     del record[part][name]
         if self.training.processes == 1:
             del record["training"]["processes"]
@@ -149,8 +150,7 @@ def _part(spec: type[Any], record: Mapping[str, Any], name: str, place: str) -> 
     if not isinstance(values, Mapping):
         raise RunError(f"{place} is damaged at {name!r}", expected="a JSON object", got=type(values).__name__)
     refuse_unknown(values, [entry.name for entry in dataclasses.fields(spec)], f"{place}, {name}")
-    known = settings_of(spec).items()
-    earlier = {name: entry.earlier for name, entry in known if entry.earlier is not ...}
+    earlier = {name: entry.earlier for name, entry in settings_of(spec).items() if entry.earlier is not ...}
     return spec(**{**earlier, **values})
 
 

@@ -57,7 +57,7 @@ class Setting:
         reads: it describes how a file is read; `gatewise evaluate` has it too.
         aliases: further names on the command line.
         earlier: its value in records of before the setting existed; the default where not given.
-        added: it came after its spec, and changed nothing where it has its default: then hashes of runs leave it out.
+        added: it came after its spec: hashes of runs leave it out where it has the value that runs before it had.
     """
 
     name: str
@@ -81,6 +81,17 @@ class Setting:
         kinds = [kind for kind in (typing.get_args(self.hint) or (self.hint,)) if kind is not type(None)]
         found: type[Any] = kinds[0]
         return found
+
+    @property
+    def before(self) -> Any:
+        """The value that runs of before the setting existed have.
+
+        Example:
+            >>> from gatewise.kinds.classification import ModelSpec
+            >>> settings_of(ModelSpec)["recurrent_start"].before, settings_of(ModelSpec)["dropout"].before
+            (1.0, 0.5)
+        """
+        return self.default if self.earlier is ... else self.earlier
 
     @property
     def optional(self) -> bool:

@@ -16,6 +16,7 @@ from gatewise.files import make_folder, read_json, refuse_newer, write_json
 from gatewise.training.assembly import PARTS, path_settings, setting_fields, settings_in
 from gatewise.training.checks import flag
 from gatewise.training.registry import kind_of
+from gatewise.training.run_spec import RunSpec
 
 __all__ = ["FORMAT_VERSION", "PLAN_FILE", "as_held", "claim_folder", "held_plan"]
 
@@ -62,13 +63,13 @@ def as_held(plan: Plan, held: Mapping[str, Any] | None, fingerprint: Mapping[str
     """The plan with the settings as the folder's comparison has them, where they come to the same.
 
     A column that was found in the data and is now named, or the other way round, is no difference, nor is any setting
-    that only says how a file is read: of data with the same fingerprint.
+    that only says how a file is read: of data with the same fingerprint. Nor is what is derived the same for all cells.
 
     Args:
         plan: what is to be compared.
         held: the plan that the folder holds; None: none.
         fingerprint: of the data, by point of the axis.
-        dataset: the data, at any point.
+        dataset: the data, at the last point.
     """
     if held is None or held.get("task") != plan.task:
         return plan
@@ -76,16 +77,21 @@ def as_held(plan: Plan, held: Mapping[str, Any] | None, fingerprint: Mapping[str
     shared = prints.keys() & fingerprint.keys()
     if not shared or any(prints[point] != fingerprint[point] for point in shared):
         return plan
-    kind, base = kind_of(plan.task), plan.base()
+    kind, wanted = kind_of(plan.task), plan.to_dict()
+    earlier = _earlier_settings(held, wanted)
+
+    def runs(asked: Plan) -> list[RunSpec]:
+        return [kind.settled(asked.spec(cell, 0, None, plan.points[-1]), dataset) for cell in plan.cells]
+
     for part in ("data", "model"):
-        there = held.get(part) or {}
-        for name, entry in settings_in(kind, part).items():
-            if name not in there or entry.is_path or there[name] == getattr(getattr(base, part), name):
+        there = {**earlier, **(held.get(part) or {})}
+        for name, value in wanted[part].items():
+            if name not in there or there[name] == value or settings_in(kind, part)[name].is_path:
                 continue
             with contextlib.suppress(GatewiseError):  # a value that this version refuses
                 candidate = replace(plan, settings={**plan.settings, name: there[name]})
-                if kind.settled(candidate.base(), dataset) == kind.settled(base, dataset):
-                    plan, base = candidate, candidate.base()
+                if runs(candidate) == runs(plan):
+                    plan = candidate
     return plan
 
 
@@ -231,7 +237,7 @@ def _earlier_settings(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> 
         if isinstance(asked, Mapping) and isinstance(there, Mapping):
             for name, entry in settings_in(kind, part).items():
                 if name in asked and name not in there:
-                    found[name] = entry.default if entry.earlier is ... else entry.earlier
+                    found[name] = entry.before
     return found
 
 

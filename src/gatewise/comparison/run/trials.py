@@ -117,7 +117,7 @@ def trial_key(
             with place.open("rb") as stream:
                 record["data"][name] = hashlib.file_digest(stream, "sha256").hexdigest()
     for name, entry in settings_of(type(spec.model)).items():
-        place = entry.file(record["model"][name])
+        place = entry.file(record["model"].get(name))  # added settings may be left out
         if place is not None and place.is_file():
             # the content counts, wherever the file is
             with place.open("rb") as stream:

@@ -136,6 +136,7 @@ class ModelSpec(Spec):
         "pooled, else 1.",
         minimum=0.0,
         earlier=1.0,
+        added=True,
     )
     dropout: float = common.dropout(0.5)
     word_dropout: float = common.dropout(0.1, "Probability of zeroing a whole word while training.")
