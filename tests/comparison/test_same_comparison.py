@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from gatewise.comparison.run import estimate
 from gatewise.comparison.run.claim import as_held, claim_folder, held_plan
 from gatewise.comparison.run.trials import trial_key
 from gatewise.errors import RunError
-from gatewise.training import RunSpec, run_spec, train_run
+from gatewise.training import EpochDone, Interrupted, RunSpec, load_run, run_spec, train_run
 from gatewise.training.assembly import make_spec
 from gatewise.training.registry import kind_of
 
@@ -124,10 +125,10 @@ def test_a_comparison_of_before_a_setting_goes_on_with_its_finished_trials(tmp_p
     def keys(plan: Plan) -> list[str]:
         return [trial_key(plan.spec(cell, 0), "f" * 64, "c") for cell in plan.cells]
 
-    def of_before(plan: Plan) -> list[str]:
+    def of_before(plan: Plan, added: str = "recurrent_start") -> list[str]:
         with pytest.MonkeyPatch.context() as patch:
             whole = RunSpec.to_dict
-            patch.setattr(RunSpec, "to_dict", lambda spec: _without(whole(spec), "recurrent_start"))
+            patch.setattr(RunSpec, "to_dict", lambda spec: _without(whole(spec), added))
             patch.setattr(run_spec, "settings_of", lambda spec: {})
             return keys(plan)
 
@@ -137,6 +138,8 @@ def test_a_comparison_of_before_a_setting_goes_on_with_its_finished_trials(tmp_p
     with pytest.raises(RunError, match=r"other recurrent_start; .*--recurrent-start 1.0 to continue it"):
         texts_begun(tmp_path / "plain", ["gru", "rnn"])
     assert keys(texts_begun(tmp_path / "plain", ["gru", "rnn"], recurrent_start=1.0)) == of_before(plain)
+    forecasts = [keys(make_plan("etth1", cells=["gru"], **given)) for given in ({}, {"shortcut": True})]
+    assert forecasts[0] == of_before(make_plan("etth1", cells=["gru"]), "shortcut") != forecasts[1]
     assert keys(make_plan("imdb", cells=["rnn"])) != keys(make_plan("imdb", cells=["rnn"], recurrent_start=1.0))
 
 
@@ -158,6 +161,28 @@ def test_a_run_goes_on_where_what_was_found_is_named(tmp_path: Path, table: Path
     train_run(older, dataset, tmp_path / "older")
     with pytest.raises(RunError, match=r"repeat the options of the run in it: .*--normalisation none$"):
         train_run(found, dataset, tmp_path / "older")
+
+
+def test_an_interrupted_run_of_before_a_found_mark_was_kept_resumes(tmp_path: Path, table: Path) -> None:
+    settings = {**SMALL, "hidden_size": 4, "epochs": 3, "patience": 3, "threads": 1}
+    spec = make_spec("forecasting", str(table), settings)
+    dataset = kind_of("forecasting").load(spec.data)
+
+    def press(event: Any) -> None:
+        if isinstance(event, EpochDone) and event.record.epoch == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    train_run(spec, dataset, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        train_run(spec, dataset, tmp_path / "run", on_event=press)
+    record = json.loads((tmp_path / "run" / "scaler.json").read_text())
+    assert record.pop("decimal") == ","
+    (tmp_path / "run" / "scaler.json").write_text(json.dumps(record))
+    train_run(spec, dataset, tmp_path / "run")
+    whole, run = (load_run(tmp_path / name) for name in ("whole", "run"))
+    assert (run.decimal, run.data_spec.decimal) == (None, "."), "it answers as runs of before do"
+    weights = (network.model.state_dict() for network in (whole, run))
+    assert all(one.equal(other) for one, other in zip(*(each.values() for each in weights), strict=True))
 
 
 def test_the_time_of_measuring_counts_processes_and_slow_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def load_checkpoint(
     if saved is None:
         return None
     if context.leads:
-        folder.check_contents(problem.files())
+        folder.check_contents(problem.files(), problem.later)
     tensors, state = saved
     try:
         progress = Progress.from_dict(state)

@@ -76,12 +76,14 @@ class Problem(ABC):
         model: the network, on its device.
         steps_per_epoch: steps of one epoch.
         examples_per_epoch: examples of one epoch, in `unit`.
+        later: keys of its files that runs of earlier versions lack, and that change nothing in training.
         notes: what a user should know of how it was prepared, a sentence each.
         part: which rows of a step's batch this process trains on; all, unless several processes share it.
     """
 
     unit: ClassVar[str]
     metric: ClassVar[Measure]
+    later: ClassVar[frozenset[str]] = frozenset()
     model: nn.Module
     steps_per_epoch: int
     examples_per_epoch: int

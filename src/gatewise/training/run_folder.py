@@ -131,14 +131,19 @@ class RunFolder:
         for name, content in contents.items():
             files.write_json(self.path / name, dict(content))
 
-    def check_contents(self, contents: Mapping[str, Mapping[str, Any]]) -> None:
+    def check_contents(self, contents: Mapping[str, Mapping[str, Any]], later: frozenset[str] = frozenset()) -> None:
         """Check that the kind's own files are those that a run would write now.
+
+        Args:
+            contents: JSON objects by name.
+            later: keys that a file may lack, as those of earlier versions do.
 
         Raises:
             RunError: one is another, as after a change of the package; its checkpoint then counts in other numbers.
         """
         for name, content in contents.items():
-            if self.content(name) != json.loads(json.dumps(dict(content))):
+            kept, now = self.content(name), json.loads(json.dumps(dict(content)))
+            if kept != {key: value for key, value in now.items() if key in kept or key not in later}:
                 raise RunError(
                     f"{self.path / name} is not what this version derives from the same data, so training cannot "
                     "resume",

@@ -41,6 +41,7 @@ class ForecastingProblem(Problem):
 
     unit: ClassVar[str] = "windows"
     metric: ClassVar[Measure] = MEAN_SQUARED_ERROR
+    later: ClassVar[frozenset[str]] = frozenset({"decimal"})
     model: Forecaster
 
     def __init__(
