@@ -164,9 +164,9 @@ def test_labels_of_parquet_with_a_missing_one(tmp_path):
     pytest.importorskip("pyarrow")
     path = tmp_path / "a.parquet"
     pd.DataFrame({"text": ["a", "b", "c"], "label": [1, None, 0], "text ": [[1], [2], [3]]}).to_parquet(path)
-    with pytest.raises(DataError, match="empty label") as caught:
-        read_table(path)
-    assert caught.value.got == "row 2"
+    table = read_table(path)
+    assert table.texts == ["a", "c"] and table.lines == [1, 3]
+    assert "1 of 3 rows has no label (row 2) and is left out" in table.notes
     assert read_rows(path).values[2] == ["c", 0.0, [3]]
 
 
@@ -207,9 +207,9 @@ def test_workbooks(tmp_path):
     assert table.texts == ["fine", "2012", "bad"] and table.labels == ["1", "0", "0"] and table.lines == [2, 3, 5]
     assert any("'Reviews'" in note for note in table.notes)
     assert len(read_rows(path).values) == 4
-    with pytest.raises(DataError, match="empty label") as caught:
-        read_table(excel(tmp_path / "b.xlsx", [*rows, ["good", "#N/A"]]))
-    assert caught.value.got == "row 7"
+    assert "1 of 4 rows has no label (row 7) and is left out" in (
+        read_table(excel(tmp_path / "b.xlsx", [*rows, ["good", "#N/A"]])).notes
+    )
     with pytest.raises(DataError, match="row 2: the row has 3 cells"):
         read_table(excel(tmp_path / "c.xlsx", [["text", "label"], ["a", 1, "beside"]]))
     with pytest.raises(DataError, match="is empty"):
@@ -313,3 +313,22 @@ def test_a_column_of_texts_whose_name_could_mean_several_is_said_to_mean_one(tmp
     )
     table = read_table(path, "a, b", "label")
     assert table.texts[1] == "one 1\ntwo 1" and not any("of this name" in note for note in table.notes)
+
+
+def test_rows_without_a_text_or_a_label_are_left_out_and_said(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label,film\nfine,1,a\n ,0,b\nbad,0,c\nnone,,d\npoor,0,e\n")
+    table = read_table(path, group="film")
+    assert (table.texts, table.labels, table.lines) == (["fine", "bad", "poor"], ["1", "0", "0"], [2, 4, 6])
+    assert table.groups == ["a", "c", "e"]
+    assert table.notes[-2:] == [
+        "1 of 5 rows has no text (line 3) and is left out",
+        "1 of 5 rows has no label (line 5) and is left out",
+    ]
+    path.write_text("text,label\nfine,1\n,0\nbad,\npoor,\n")
+    with pytest.raises(DataError, match="2 rows with an empty label") as caught:
+        read_table(path)
+    assert caught.value.got == "lines 4, 5"
+    path.write_text("text,label,film\nfine,1,a\nbad,0,\n")
+    with pytest.raises(DataError, match="1 row with an empty group"):
+        read_table(path, group="film")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from gatewise.data.blank_rows import refuse_blank, without_blank
 from gatewise.data.chats import chat_text
 from gatewise.data.comma_names import one_column_note
 from gatewise.data.label_columns import (
@@ -129,7 +130,7 @@ def read_table(
         notes.append(f"texts are the column {_joined(rows, places)}, labels the column {_joined(rows, answers)}")
     table = Table(path, [], [], [], rows.unit, notes, columns=derived, marked=marked)
     _fill(table, rows, texts, answers, of_group, separator)
-    _check(table, empty_labels=separator is not None or bool(marked))
+    table = _checked(table, empty_labels=separator is not None or bool(marked))
     if separator is None and len(places) == len(answers) == 1:
         refuse_swapped(rows, places[0], answers[0])
     return table
@@ -157,6 +158,24 @@ def _fill(
             table.labels.append(label_name(values[answers[0]], rows.place(index), separator).strip())
         table.lines.append(rows.numbers[index])
         table.groups.extend(_group_name(values[place]) for place in of_group)
+
+
+def _checked(table: Table, *, empty_labels: bool) -> Table:
+    """Without rows that have no text or no label; rows without a group and texts of many megabytes are refused."""
+    labels = None if empty_labels else table.labels
+    kept, notes = without_blank(table.path, table.texts, labels, table.lines, table.unit)
+    if notes:
+        table = replace(
+            table,
+            texts=[table.texts[place] for place in kept],
+            labels=[table.labels[place] for place in kept],
+            lines=[table.lines[place] for place in kept],
+            groups=[table.groups[place] for place in kept] if table.groups else [],
+            notes=[*table.notes, *notes],
+        )
+    refuse_blank(table.path, "group", table.groups, table.lines[: len(table.groups)], table.unit)
+    check_lengths(table.path, table.texts, table.lines, table.unit)
+    return table
 
 
 def _columns_by_values(rows: Rows, text: str | None, label: str | None, group: str | None) -> tuple[str, str] | None:
@@ -274,29 +293,6 @@ def _joined(rows: Rows, places: Sequence[int]) -> str:
 def _refuse_no_rows(rows: Rows) -> None:
     if not rows.values:
         raise DataError(f"{rows.path} has a header but no rows", fix="name a file that has records")
-
-
-def _check(table: Table, *, empty_labels: bool = False) -> None:
-    """Refuse unusable tables: no rows, empty texts or labels, texts of many megabytes."""
-    columns = [("text", table.texts), *([] if empty_labels else [("label", table.labels)])]
-    for what, values in columns + ([("group", table.groups)] if table.groups else []):
-        empty = [line for line, value in zip(table.lines, values, strict=True) if not value.strip()]
-        if empty:
-            where = ", ".join(map(str, empty[:5])) + (" ..." if len(empty) > 5 else "")
-            raise DataError(
-                f"{table.path} has {len(empty)} row{'s' if len(empty) > 1 else ''} with an empty {what}",
-                got=f"{table.unit}{'s' if len(empty) > 1 else ''} {where}",
-                fix=_fix_of_empty(table.labels if what == "label" else []),
-            )
-    check_lengths(table.path, table.texts, table.lines, table.unit)
-
-
-def _fix_of_empty(labels: Sequence[str]) -> str:
-    """What to do about empty labels: where others hold a separator, none may be a set of labels, too."""
-    for separator in "|;,":
-        if 10 * sum(separator in label for label in labels) >= len(labels) > 0:
-            return f'add --separator "{separator}" if a text may have several labels or none; else fill these rows'
-    return "fill these rows or delete them"
 
 
 def check_lengths(path: Path, texts: Sequence[str], lines: Sequence[int], unit: str = "line") -> None:

@@ -104,7 +104,7 @@ def test_files_and_standard_input_are_tagged_line_by_line(
 ) -> None:
     (tmp_path / "new.txt").write_text("Anna wohnt in Graz .\n\nUlm\n")
     lines = called(["predict", run, "--file", tmp_path / "new.txt", "--json"], capsys).splitlines()
-    assert [json.loads(line)["text"] for line in lines] == ["Anna wohnt in Graz .", "Ulm"]
+    assert [json.loads(line)["text"] for line in lines] == ["Anna wohnt in Graz .", "", "Ulm"]
 
 
 def test_evaluation_agrees_with_the_estimator(run: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -321,8 +321,7 @@ def _as_texts(texts: Iterable[str]) -> list[str]:
         raise DataError("one text was given where a list is expected", fix="put it in a list: [text]")
     shape = getattr(texts, "shape", (0,))
     if len(shape) != 1:
-        column = f"frame[{str(texts.columns[0])!r}]" if hasattr(texts, "columns") else "texts[:, 0]"
-        fix = f"give one column: {column}"
+        fix = f"give one column: {f'frame[{texts.columns[0]!r}]' if hasattr(texts, 'columns') else 'texts[:, 0]'}"
         raise DataError("texts are a table", expected="a list of strings", got=f"shape {shape}", fix=fix)
     found = list(texts)
     for place, text in enumerate(found):
@@ -346,8 +345,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _as_labels(labels: Iterable[Any]) -> npt.NDArray[Any]:
-    given = labels if hasattr(labels, "__array__") else list(labels)
-    values = np.asarray(given)
+    values = np.asarray(given := labels if hasattr(labels, "__array__") else list(labels))
     if values.ndim != 1:
         raise DataError(
             "labels have more than one column",
