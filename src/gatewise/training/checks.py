@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,6 +21,7 @@ __all__ = [
     "check_whole",
     "flag",
     "known_cells",
+    "option_of",
     "out_of_range",
     "own_registered",
     "real_words",
@@ -56,6 +58,18 @@ def known_cells() -> tuple[str, ...]:
 def flag(name: str) -> str:
     """The setting as the command line spells it."""
     return "--" + name.replace("_", "-")
+
+
+def option_of(name: str, value: object) -> str:
+    """A setting with its value, as the command line spells it.
+
+    Example:
+        >>> option_of("hidden_size", 64), option_of("bidirectional", False), option_of("time", "a day")
+        ('--hidden-size 64', '--no-bidirectional', "--time 'a day'")
+    """
+    if isinstance(value, bool):
+        return flag(name) if value else f"--no-{flag(name)[2:]}"
+    return f"{flag(name)} {shlex.quote(str(value))}"
 
 
 def refuse_for_known(data: str, given: Mapping[str, object], what: str = "file") -> None:

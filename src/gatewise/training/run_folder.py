@@ -18,19 +18,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise import files
 from gatewise.errors import RunError
-from gatewise.training.assembly import PARTS, setting_fields
-from gatewise.training.checks import flag
 from gatewise.training.events import EpochRecord, RunResult
 from gatewise.training.locking import RUN_LOCK
 from gatewise.training.registry import kind_of
 from gatewise.training.run_spec import FORMAT_VERSION, RunSpec
+from gatewise.training.spec_differences import differences, options_that_keep
 from gatewise.training.tensor_files import load_metadata, load_tensors
 
 if TYPE_CHECKING:
@@ -92,11 +90,11 @@ class RunFolder:
         kept = _get(files.read_json(self.path / "environment.json"), "data", "fingerprint")
         # data that is read otherwise than with what is derived has another fingerprint
         if held != spec and (settled is None or settled(held) != settled(spec) or kept != fingerprint):
-            options = _options(spec, held)
+            options = options_that_keep(held, spec)
             raise RunError(
                 f"{self.path} holds another run",
-                expected=_differences(spec, held, 0),
-                got=_differences(spec, held, 1),
+                expected=differences(spec, held, 0),
+                got=differences(spec, held, 1),
                 fix=f"choose another folder with --out, or repeat the options of the run in it{options}",
             )
         if kept != fingerprint:
@@ -371,42 +369,3 @@ def _get(record: Any, *keys: str) -> Any:
     for key in keys:
         record = record.get(key) if isinstance(record, dict) else None
     return record
-
-
-def _different(wanted: RunSpec, held: RunSpec) -> list[tuple[str, object, object]]:
-    """The settings in which two specs of one task differ: name, value of the one and of the other."""
-    pair = wanted.to_dict(), held.to_dict()
-    found = []
-    for part in ("data", "model", "training", "pretraining"):
-        one, other = (record[part] or {} for record in pair)
-        for name in dict.fromkeys((*one, *other)):
-            if one.get(name) != other.get(name):
-                found.append((name, one.get(name, "not set"), other.get(name, "not set")))
-    return found
-
-
-def _differences(wanted: RunSpec, held: RunSpec, which: int) -> str:
-    """The fields in which two specs differ, with the values of one of them."""
-    if wanted.task != held.task:
-        return f"task {(wanted, held)[which].task}"
-    words = [f"{name} {values[which]}" for name, *values in _different(wanted, held)]
-    return ", ".join(words) or f"format_version {(wanted, held)[which].to_dict()['format_version']}"
-
-
-def _options(wanted: RunSpec, held: RunSpec) -> str:
-    """The options of a held run that were not given, as words behind a sentence; empty where others differ too."""
-    differences = [] if wanted.task != held.task else _different(wanted, held)
-    known = {
-        name: value for part in PARTS for name, value in setting_fields(wanted.task, part).items()
-    }  # what has its default was not given
-    if any(value not in (None, known.get(name)) or "not set" in (value, kept) for name, value, kept in differences):
-        return ""
-    words = " ".join(_option(name, kept) for name, _, kept in differences if kept is not None)
-    return words and f": {words}"
-
-
-def _option(name: str, kept: object) -> str:
-    """A setting as an option."""
-    if isinstance(kept, bool):
-        return flag(name) if kept else f"--no-{flag(name)[2:]}"
-    return f"{flag(name)} {shlex.quote(str(kept))}"

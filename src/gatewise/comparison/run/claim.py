@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from gatewise.comparison.run.locking import LOCK_FILE
 from gatewise.errors import GatewiseError, RunError
 from gatewise.files import make_folder, read_json, refuse_newer, write_json
 from gatewise.training.assembly import PARTS, path_settings, setting_fields, settings_in
-from gatewise.training.checks import flag
+from gatewise.training.checks import flag, option_of
 from gatewise.training.registry import kind_of
 from gatewise.training.run_spec import RunSpec
 
@@ -184,12 +183,7 @@ def _kept_by(name: str, there: Any, task: str) -> str:
         return f"--match {there}"
     if not any(name in setting_fields(task, part) for part in PARTS) or isinstance(there, (list, dict)):
         return ""
-    option = flag(name)
-    if there is None:
-        return f"omit {option}"
-    if isinstance(there, bool):
-        return option if there else f"--no-{option[2:]}"
-    return f"{option} {shlex.quote(str(there))}"
+    return f"omit {flag(name)}" if there is None else option_of(name, there)
 
 
 def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
