@@ -21,7 +21,7 @@ def differences(wanted: RunSpec, held: RunSpec, which: int) -> str:
         >>> from gatewise.kinds.classification.spec import DataSpec, ModelSpec
         >>> gru, lstm = (RunSpec(DataSpec("imdb"), ModelSpec(cell=cell)) for cell in ("gru", "lstm"))
         >>> differences(gru, lstm, 0), options_that_keep(lstm, gru)
-        ('cell gru', '')
+        ('cell gru', ': --cell lstm')
     """
     if wanted.task != held.task:
         return f"task {(wanted, held)[which].task}"

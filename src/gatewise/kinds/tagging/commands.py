@@ -97,9 +97,10 @@ def _answers(
     """The texts of a request, or the sentences of a file of columns, tagged in order."""
     if columns is None:
         for batch in batches(_texts(request), size):
-            found = iter(tagger.tag_texts([text for text in batch if request.inputs or tokenise(text)]))
-            for text in batch:
-                yield next(found) if request.inputs or tokenise(text) else TaggedText(text, (), (), (), ())
+            worded = [bool(request.inputs or tokenise(text)) for text in batch]
+            found = iter(tagger.tag_texts([text for text, has_words in zip(batch, worded, strict=True) if has_words]))
+            for text, has_words in zip(batch, worded, strict=True):
+                yield next(found) if has_words else TaggedText(text, (), (), (), ())
         return
     for start in range(0, len(columns), size):
         yield from tagger.tag_words(columns[start : start + size])
