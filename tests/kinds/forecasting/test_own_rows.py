@@ -53,7 +53,7 @@ def test_the_only_column_of_times_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (two(), "'day' holds times and was not used: a time comes twice.*--group"),
+        (two().drop(columns="shop"), "'day' holds times and was not used: a time comes twice.*--group"),
         (frame().sample(frac=1, random_state=0), "'day' holds times and was not used: its rows are in no order"),
         (frame(until=DAYS + pd.Timedelta("1D")), "the columns 'day' and 'until' hold times and none was used.*--time"),
         (frame(day=[f"{n:02}/01/2026" for n in range(1, 11)] * 8), "'day' holds times and was not used: .*day or the"),

@@ -12,7 +12,9 @@ import pytest
 
 from gatewise import Forecaster
 from gatewise.cli.app import main
+from gatewise.errors import DataError
 from gatewise.kinds.forecasting.series.loading import load_series
+from gatewise.training.registry import task_of
 
 SMALL = {"horizon": 2, "lookback": 6}
 FLAGS = ["--horizon", "2", "--lookback", "6", "--hidden-size", "4", "--epochs", "1", "--threads", "1"]
@@ -162,3 +164,36 @@ def test_an_explanation_writes_times_as_the_file_does(tmp_path: Path, capsys: py
         assert "2025-" not in words and ".2025" in words and "Umsatz +1: " in words and "1 step ahead" in words
     assert "up to 21.03.2025" in words and re.search(r"from \d\d\.03\.2025 on", said_by_train)
     assert "a block a step: how far it moves Umsatz +1" in words and "the answer goes from" in words
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "kind"),
+    [
+        ("day,sales", "2026-01-{n:02},{n}", "forecasting"),
+        ("Datum;Filiale;Umsatz", "{n:02}.01.2026;Nord;{n},50", "forecasting"),
+        ("time\tload", "2026-01-01 {n:02}:00\t{n}.5", "forecasting"),
+        ("date,comment,stars", "2026-01-{n:02},a long comment of several words,{n}", "classification"),
+        ("date,text,label", "2026-01-{n:02},fine,{n}", "classification"),
+        ("day,shop", "2026-01-{n:02},north", "classification"),
+        ("id,sales", "{n},{n}", "classification"),
+    ],
+)
+def test_a_table_of_dates_and_numbers_without_texts_is_a_series(
+    tmp_path: Path, header: str, row: str, kind: str
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join([header, *(row.format(n=n) for n in range(1, 24))]) + "\n")
+    assert task_of(str(path)) == kind
+
+
+def test_series_that_a_column_tells_apart_are_not_read_as_one(tmp_path: Path) -> None:
+    shops = pd.concat([shop(Filiale="Nord"), shop(Filiale="Süd")])
+    path = saved(tmp_path, shops)
+    for target in (None, "Umsatz"):
+        with pytest.raises(DataError, match="a time comes twice") as caught:
+            load_series(path, target=target, **SMALL)  # type: ignore[arg-type]
+        assert "one series each: --time Datum --group Filiale" in str(caught.value.fix)
+    assert len(load_series(path, target="Umsatz", time="Datum", group="Filiale", **SMALL).series) == 2  # type: ignore[arg-type]
+    assert len(load_series(path, target="Umsatz", time="none", **SMALL).series) == 1  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="--time Datum --group Filiale"):
+        Forecaster(target="Umsatz", horizon=2, lookback=6).fit(shops)

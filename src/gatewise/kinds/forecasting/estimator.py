@@ -278,9 +278,10 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         places = [f"row {number}" for number in range(len(rows))]
         rules = TimeRules(self.date_format, self.timezone)
         said: list[str] = []
+        taken = (*(targets if self.target is not None else ()), *features, *covariates)
+        if time is None and looked_for:
+            refuse_unused_times(rows, places, "the frame", taken, group, rules, named=self.target is not None)
         if time is None and looked_for and self.target is None:
-            taken = (*features, *covariates)
-            refuse_unused_times(rows, places, "the frame", taken, group, rules)
             time, said = notice_time(rows, places, taken, group, rules)
             # of the columns of numbers, a year and a month are not forecast
             targets = _but(targets, time_columns(time, rows))

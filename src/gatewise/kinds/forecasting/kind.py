@@ -48,6 +48,12 @@ class ForecastingKind(Kind):
 
         return series_infos(cache)
 
+    def claims(self, path: Path) -> int:
+        """Tables whose rows have a date and numbers, and no text."""
+        from gatewise.kinds.forecasting.by_content import holds_series
+
+        return 3 if holds_series(path) else 0
+
     def load(self, data: Any) -> SeriesDataset:
         """Load and split the series; see `gatewise.kinds.forecasting.series.loading.load_series`."""
         from gatewise.kinds.forecasting.series.loading import load_series

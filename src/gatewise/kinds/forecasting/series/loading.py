@@ -177,10 +177,11 @@ def _forecast_table(
     """(the rows up to the last that has a target, the columns to forecast, that of the times); noticed if not named."""
     refuse_times_as_names(frame, name, rules)
     said: list[str] = []
+    taken = (*targets, *features, *asked.known, *asked.static)
+    if time is None and notice:
+        refuse_unused_times(frame, places, name, taken, group, rules, named=bool(targets))
     if not targets:
-        taken = (*features, *asked.known, *asked.static)
         if time is None and notice:
-            refuse_unused_times(frame, places, name, taken, group, rules)
             time, said = notice_time(frame, places, taken, group, rules)
         targets, more = notice_target(frame, name, (*taken, *time_columns(time, frame), group), marks, places)
         said = [*said, *more]

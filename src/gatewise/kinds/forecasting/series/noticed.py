@@ -211,7 +211,14 @@ def _name_what_is_no_number(
 
 
 def refuse_unused_times(
-    frame: pd.DataFrame, places: Sequence[str], name: str, taken: Collection[str], group: str | None, rules: TimeRules
+    frame: pd.DataFrame,
+    places: Sequence[str],
+    name: str,
+    taken: Collection[str],
+    group: str | None,
+    rules: TimeRules,
+    *,
+    named: bool = False,
 ) -> None:
     """Refuse a table whose rows would be forecast as they stand, though it holds times: of several series, say.
 
@@ -222,6 +229,8 @@ def refuse_unused_times(
         taken: columns that are used for something else.
         group: column that tells series apart.
         rules: how times are read.
+        named: whether the column to forecast was named: then only several series are refused, which a column tells
+            apart without doubt.
 
     Raises:
         DataError: a column holds times and cannot be used without a word; the fix names ``--time`` and ``--group``.
@@ -235,7 +244,11 @@ def refuse_unused_times(
         found = notice_time(frame, places, taken, column, rules)[0]
         if found is not None and 2 * frame[column].nunique() <= len(frame):
             fix = f"one series each: --time {shlex.quote(found)} --group {shlex.quote(column)}"
+            named = False
             break
+    if named:
+        return
+    fix += "; the rows as they stand, whatever their times: --time none"
     raise DataError(f"the rows of {name} are in no order of time as they stand", got=said[0], fix=fix)
 
 
