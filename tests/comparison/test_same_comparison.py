@@ -80,6 +80,10 @@ def test_other_settings_are_refused_with_the_option_that_keeps_them(tmp_path: Pa
         RunError, match=r"with other horizon; .*fix: --horizon 2 to continue it, or choose another folder"
     ):
         begun(tmp_path / "out", table, horizon=3)
+    with pytest.raises(RunError, match=r"with other seeds; .*fix: --seeds 3 --seed 0 to continue it"):
+        begun(tmp_path / "out", table, seeds=3, seed=3)
+    with pytest.raises(RunError, match=r"with other seeds; .*fix: --seeds 3 to continue it"):
+        begun(tmp_path / "out", table, seeds=2)
     with pytest.raises(RunError, match=r"with other epochs; .*fix: omit --epochs to continue it, or"):
         begun(tmp_path / "out", table, epochs=9)
     with pytest.raises(RunError, match=r"with other time; expected: time not given; .*omit --time to continue it"):

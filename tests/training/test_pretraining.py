@@ -230,12 +230,15 @@ def test_a_language_model_belongs_to_its_number_of_processes(tmp_path):
 def test_one_process_and_float32_have_the_keys_of_before_there_were_others(tmp_path):
     """Hashes of a spec's fields, as versions without these settings made them."""
     data, spec = moods(tmp_path), pretrained_spec()
+    spec = dataclasses.replace(spec, model=dataclasses.replace(spec.model, recurrent_start=1.0))
     first = pretraining_run(spec)
 
     def older(run):
-        later = ("processes", "precision")
-        training = {name: value for name, value in run.to_dict()["training"].items() if name not in later}
-        return {**run.to_dict(), "training": training}
+        later = ("processes", "precision", "recurrent_start")
+        parts = {part: run.to_dict()[part] for part in ("training", "model")}
+        return run.to_dict() | {
+            part: {name: value for name, value in record.items() if name not in later} for part, record in parts.items()
+        }
 
     def hashed(content):
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -91,3 +91,11 @@ def test_a_file_that_was_trained_on_is_said_before_its_figure(capsys):
         "in_validation": 1,
         "others": {"accuracy": 1.0},
     }
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])  # the second where the locale is C
+def test_standard_input_in_another_encoding_is_refused(monkeypatch: pytest.MonkeyPatch, errors: str) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(b"sch\xf6n\n"), encoding="utf-8", errors=errors)
+    monkeypatch.setattr("sys.stdin", stream)
+    with pytest.raises(DataError, match="standard input is not UTF-8; got: byte 0xf6"):
+        list(given_texts(Request(RUN)))

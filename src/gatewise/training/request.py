@@ -256,11 +256,13 @@ def given_texts(request: Request, expected: str = "a text a line") -> Iterator[s
     else:
         try:
             for line in sys.stdin:
+                line.encode()  # in a locale of ASCII alone, other bytes arrive as lone surrogates
                 yield line.rstrip("\r\n")
-        except UnicodeDecodeError as error:
+        except (UnicodeDecodeError, UnicodeEncodeError) as error:
+            found = error.object[error.start]
             raise DataError(
                 f"standard input is not {error.encoding.upper()}",
-                got=f"byte 0x{error.object[error.start]:02x}",
+                got=f"byte 0x{(ord(found) if isinstance(found, str) else found) & 0xFF:02x}",
                 fix="convert it: iconv -f WINDOWS-1252 -t UTF-8, with its own encoding",
             ) from error
 

@@ -163,11 +163,11 @@ def _kept(found: Sequence[tuple[str, Any, Any]], task: str) -> str:
     """The options that say all settings as the folder's comparison has them; empty: one has no option."""
     omitted: list[str] = []
     given: list[str] = []
-    for name, there, _ in found:
+    for name, there, asked in found:
         if name == "code":
             given.append("--old-code")
         elif name != "fingerprint":
-            option = _kept_by(name, there, task)
+            option = _seeds_kept(there, asked) if name == "seeds" else _kept_by(name, there, task)
             if not option:
                 return ""
             (omitted if option.startswith("omit ") else given).append(option.removeprefix("omit "))
@@ -175,10 +175,16 @@ def _kept(found: Sequence[tuple[str, Any, Any]], task: str) -> str:
     return ", add ".join(parts)
 
 
+def _seeds_kept(there: list[int], asked: list[int]) -> str:
+    """The options that say the folder's seeds, which follow each other."""
+    first = f" --seed {there[0]}" if there[0] != asked[0] else ""
+    return f"--seeds {len(there)}{first}"
+
+
 def _kept_by(name: str, there: Any, task: str) -> str:
     """The option that says a setting as the folder's comparison has it; empty: none does."""
-    if name in ("cells", "seeds") and isinstance(there, list):
-        return f"--{name} {','.join(map(str, there)) if name == 'cells' else len(there)}"
+    if name == "cells" and isinstance(there, list):
+        return f"--cells {','.join(map(str, there))}"
     if name == "match":
         return f"--match {there}"
     if not any(name in setting_fields(task, part) for part in PARTS) or isinstance(there, (list, dict)):
