@@ -173,6 +173,7 @@ def test_an_explanation_writes_times_as_the_file_does(tmp_path: Path, capsys: py
         ("Datum;Filiale;Umsatz", "{n:02}.01.2026;Nord;{n},50", "forecasting"),
         ("time\tload", "2026-01-01 {n:02}:00\t{n}.5", "forecasting"),
         ("date,comment,stars", "2026-01-{n:02},a long comment of several words,{n}", "classification"),
+        ("datum,betreff,id", "2026-01-{n:02},Frage {n},{n}", "classification"),
         ("date,text,label", "2026-01-{n:02},fine,{n}", "classification"),
         ("day,shop", "2026-01-{n:02},north", "classification"),
         ("id,sales", "{n},{n}", "classification"),

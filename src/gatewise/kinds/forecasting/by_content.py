@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from gatewise.data.separated import detect_separator
@@ -50,5 +51,13 @@ def holds_series(path: Path) -> bool:
     dates = [len(column) == len(rows) and all(map(_DATE.fullmatch, column)) for column in columns]
     numbers = [bool(column) and all(map(_NUMBER.fullmatch, column)) for column in columns]
     others = [column for column, *read in zip(columns, dates, numbers, strict=True) if not any(read)]
-    brief = all(sum(len(value.split()) for value in column) <= _WORDS * len(column) for column in others)
-    return any(dates) and any(number and not date for date, number in zip(dates, numbers, strict=True)) and brief
+    return (
+        any(dates)
+        and any(number and not date for date, number in zip(dates, numbers, strict=True))
+        and not any(map(_may_be_texts, others))
+    )
+
+
+def _may_be_texts(column: Sequence[str]) -> bool:
+    """Whether the values of a column have many words, or hardly repeat."""
+    return sum(len(value.split()) for value in column) > _WORDS * len(column) or 2 * len(set(column)) > len(column)
