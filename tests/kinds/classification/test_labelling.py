@@ -278,12 +278,13 @@ def test_texts_of_the_command_line_into_a_file(run, tmp_path, capsys):
     assert [row["text"] for row in _read(tmp_path / "a.csv")] == ["fine, really", "bad"]
 
 
-def test_a_text_that_names_a_file_is_said_to_be_read_as_a_text(run, tmp_path, capsys):
-    (tmp_path / "mail.txt").write_text("a wonderful film\n")
-    code, out, err = ran(["predict", run, str(tmp_path / "mail.txt")], capsys)
+def test_a_text_that_names_a_file_is_said_to_be_read_as_a_text(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("mail.txt").write_text("a wonderful film\n")
+    code, out, err = ran(["predict", run, "mail.txt"], capsys)
     assert code == 0 and "mail.txt" in out
     assert "is the name of a file, and is itself labelled; to label what is in it: --file" in " ".join(err.split())
-    assert ran(["predict", run, str(tmp_path / "none.txt")], capsys)[2] == ""
+    assert ran(["predict", run, "none.txt"], capsys)[2] == ""
 
 
 @pytest.mark.parametrize(
