@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -198,3 +199,11 @@ def test_series_that_a_column_tells_apart_are_not_read_as_one(tmp_path: Path) ->
     assert len(load_series(path, target="Umsatz", time="none", **SMALL).series) == 1  # type: ignore[arg-type]
     with pytest.raises(DataError, match="--time Datum --group Filiale"):
         Forecaster(target="Umsatz", horizon=2, lookback=6).fit(shops)
+
+
+def test_what_is_refused_in_training_is_still_forecast_by_a_network_of_one_series() -> None:
+    network = Forecaster(target="Umsatz", horizon=2, lookback=6, hidden_size=4, epochs=1, threads=1)
+    network.fit(shop().drop(columns="Datum").assign(Filiale="Nord"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert len(network.predict(frame=pd.concat([shop(Filiale="Nord"), shop(Filiale="Süd")]))) == 2

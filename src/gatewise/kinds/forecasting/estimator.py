@@ -274,12 +274,12 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         rows, time, group, targets, shape = read_rows(frame, named, self.group, self.target, self.features, covariates)
         features = column_names(self.features)
         marks = Marks(self.decimal, self.thousands) if asked is None else self._trained.marks
-        asked = asked or Asked.named(known, static, group)
+        fitting, asked = asked is None, asked or Asked.named(known, static, group)
         places = [f"row {number}" for number in range(len(rows))]
         rules = TimeRules(self.date_format, self.timezone)
         said: list[str] = []
         taken = (*(targets if self.target is not None else ()), *features, *covariates)
-        if time is None and looked_for:
+        if time is None and looked_for and (fitting or self.target is None):
             refuse_unused_times(rows, places, "the frame", taken, group, rules, named=self.target is not None)
         if time is None and looked_for and self.target is None:
             time, said = notice_time(rows, places, taken, group, rules)
